@@ -1,0 +1,61 @@
+// JsonWriter: appends JSON to a buffer and hands full blocks to a sink, so that a hundred thousand
+// sockets never stand in memory as text. One writer belongs to one thread. Nesting is the caller's
+// duty and is asserted in debug builds. A byte that is not valid UTF-8 is written as the lone
+// surrogate \udcXX (XX = the byte), which is Python's surrogateescape: nothing is lost, and the
+// output is always valid ASCII-safe JSON text.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace base {
+
+class JsonWriter {
+ public:
+  /// Called with blocks of finished text; may be called many times and at the end by finish().
+  using Sink = std::function<void(std::string_view)>;
+  explicit JsonWriter(Sink sink);
+
+  JsonWriter& begin_object();
+  JsonWriter& end_object();
+  JsonWriter& begin_array();
+  JsonWriter& end_array();
+  JsonWriter& key(std::string_view name);  ///< `name` must need no escaping (our own field names)
+  JsonWriter& string(std::string_view text);
+  JsonWriter& number(int64_t value);
+  JsonWriter& number_unsigned(uint64_t value);
+  JsonWriter& decimal(double value, int digits);
+  JsonWriter& boolean(bool value);
+  JsonWriter& null();
+
+  // A field in one call. The overload set is closed on purpose: no silent int-to-bool.
+  JsonWriter& field(std::string_view name, std::string_view text) { return key(name).string(text); }
+  JsonWriter& field(std::string_view name, const char* text) { return key(name).string(text); }
+  JsonWriter& field(std::string_view name, const std::string& text) { return key(name).string(text); }
+  JsonWriter& field(std::string_view name, uint64_t value) { return key(name).number_unsigned(value); }
+  JsonWriter& field(std::string_view name, uint32_t value) { return key(name).number_unsigned(value); }
+  JsonWriter& field(std::string_view name, uint16_t value) { return key(name).number_unsigned(value); }
+  JsonWriter& field(std::string_view name, int64_t value) { return key(name).number(value); }
+  JsonWriter& field(std::string_view name, int32_t value) { return key(name).number(value); }
+  JsonWriter& field(std::string_view name, bool value) { return key(name).boolean(value); }
+
+  /// A line break between records, for people who look at the raw output.
+  JsonWriter& newline();
+
+  /// Writes a final line break and flushes. The writer must be back at the outermost level.
+  void finish();
+
+ private:
+  void comma();
+  void flush_if_full();
+
+  Sink sink_;
+  std::string buffer_;
+  std::vector<bool> has_item_;
+  bool after_key_ = false;
+};
+
+}  // namespace base

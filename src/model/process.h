@@ -1,0 +1,56 @@
+// Process: who holds a port, and why that program runs. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace model {
+
+/// One step of "why it runs": the parent, its parent, ... up to pid 1.
+struct Ancestor {
+  int32_t pid = 0;
+  std::string command;
+};
+
+/// What the cgroup path tells of the manager that started a process.
+struct Placement {
+  std::string cgroup;          ///< the path itself, of the v2 hierarchy or the systemd v1 one
+  std::string unit;            ///< "ssh.service", "session-3.scope"; "" = not under systemd
+  std::string user_unit;       ///< a unit of a user's own manager, inside user@1000.service
+  std::string container;       ///< id, shortened to 12 characters as the runtimes do, or a name
+  std::string container_runtime;  ///< "docker", "podman", "containerd", "cri-o", "lxc", "nspawn"
+  std::string pod;             ///< Kubernetes pod uid
+};
+
+enum class PackageCheck : uint8_t { kNotAsked, kIntact, kModified, kNoChecksum, kUnreadable };
+
+struct Process {
+  int32_t pid = 0;
+  int32_t parent_pid = 0;
+  uint64_t start_time_ns = 0;      ///< since boot, to the clock tick
+  int64_t start_time_unix_s = 0;   ///< wall clock, 0 = unknown
+  uint32_t uid = 0;
+  std::string user;                ///< name, or the number as text when it has none
+  std::string command;             ///< comm, raw bytes from outside: escape before printing
+  std::string exe;                 ///< target of /proc/PID/exe without " (deleted)"; "" = unreadable
+  bool exe_deleted = false;
+  bool is_kernel_thread = false;
+  bool details_hidden = false;     ///< exe and others could not be read; rights are missing
+  bool gone = false;               ///< it ended (or its pid was used again) before we could read it
+  Placement placement;
+  std::vector<Ancestor> ancestors;
+  std::string package;             ///< Debian package that ships exe, "" = none or not looked up
+  std::string package_version;
+  PackageCheck package_check = PackageCheck::kNotAsked;
+};
+
+/// One descriptor of one process, as the merged inventory shows it.
+struct Owner {
+  uint32_t process = 0;  ///< index into Inventory::processes
+  int32_t tid = 0;
+  int32_t fd = -1;
+};
+
+}  // namespace model

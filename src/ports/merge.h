@@ -1,0 +1,32 @@
+// merge: joins the kernel's sockets with everybody's descriptors, and explains what is left over.
+// A pure function over values; the one place where a socket gets an owner.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "model/inventory.h"
+#include "ports/process_source.h"
+#include "ports/socket_source.h"
+
+namespace ports {
+
+/// Rules, in this order:
+/// 1. A descriptor holds a socket when their inodes are equal and not 0, and their cookies do not
+///    contradict each other (both known and different). A Multipath TCP socket shares its inode with
+///    its TCP subflow under another cookie, so there the inode alone decides.
+/// 2. A socket seen only through descriptors (its namespace could not be entered, or it is in none
+///    of the tables) is added with `listed` false.
+/// 3. A socket without inode is explained by its state: time-wait, syn-recv, fin-wait and closing;
+///    established or close-wait means not yet accepted.
+/// 4. A socket with an inode and no descriptor stays kUnknown for a second look.
+/// Owners are sorted by pid, then descriptor; processes are numbered by first appearance and carry
+/// only pid and start time.
+model::Inventory merge(RawInventory raw);
+
+/// read + merge + second look + process details. What commands call.
+base::Result<model::Inventory> take_inventory(SocketSource& sockets, ProcessSource& processes,
+                                              const InventoryRequest& request);
+
+}  // namespace ports

@@ -1,0 +1,58 @@
+// SocketSource: the interface of the three collectors (BPF, sock_diag, /proc). The domain owns it;
+// src/host implements it on Linux and src/testkit in memory. Everything a source returns is raw:
+// which socket belongs to whom is decided in one place, ports/merge.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+#include "model/inventory.h"
+
+namespace ports {
+
+/// What to read. Narrowing is a permission to skip work, never a promise: a source may return more.
+struct InventoryRequest {
+  bool all_namespaces = true;
+  bool tcp_detail = false;
+  bool listeners_only = false;            ///< listening TCP, unconnected UDP and raw
+  std::optional<model::PortRange> ports;  ///< local or remote port inside
+};
+
+/// The kernel's socket tables and everybody's descriptors, not yet joined.
+struct RawInventory {
+  std::vector<model::Socket> listed;     ///< from the kernel's tables; cookie or inode set
+  std::vector<model::Holder> holders;    ///< every descriptor of a TCP, UDP or raw socket that we saw
+  /// As seen through the descriptor: one for each holder, or empty where the collector cannot look
+  /// through a descriptor (sock_diag and /proc know a socket only from the tables).
+  std::vector<model::Socket> held;
+  std::vector<model::TcpDetail> tcp_details;
+  std::vector<model::NetNamespace> namespaces;
+  model::CollectorReport report;
+};
+
+/// What a second look at one ownerless socket found.
+struct HoldingEvidence {
+  uint64_t cookie = 0;
+  model::Holding holding = model::Holding::kUnknown;
+};
+
+class SocketSource {
+ public:
+  SocketSource() = default;
+  SocketSource(const SocketSource&) = delete;
+  SocketSource& operator=(const SocketSource&) = delete;
+  virtual ~SocketSource() = default;
+
+  virtual base::Result<RawInventory> read(const InventoryRequest& request) = 0;
+
+  /// Looks again at sockets that have an inode but for which no descriptor was found: are they gone
+  /// by now (kVanished), the kernel's own (kKernel), alive with a file but in no descriptor table
+  /// (kNoDescriptor), or can we not tell (kUnknown, kHidden)? Sockets left out of the answer are
+  /// kUnknown. A descriptor found only now comes back through `late_holders`.
+  virtual base::Result<std::vector<HoldingEvidence>> look_again(
+      const std::vector<model::Socket>& ownerless, std::vector<model::Holder>& late_holders) = 0;
+};
+
+}  // namespace ports
