@@ -11,7 +11,8 @@
 
 namespace base {
 
-Result<void> read_file_at(int directory_fd, const char* path, std::string& out, size_t limit_bytes) {
+Result<void> read_file_at(int directory_fd, const char* path, std::string& out,
+                          size_t limit_bytes) {
   out.clear();
   Fd fd(::openat(directory_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!fd.valid()) return fail_errno(std::string("open ") + path, errno);

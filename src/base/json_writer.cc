@@ -20,7 +20,8 @@ bool needs_no_escape(char c) {
 
 void append_unicode_escape(std::string& out, unsigned value) {
   out += "\\u";
-  for (int shift = 12; shift >= 0; shift -= 4) out += kHexDigits[value >> static_cast<unsigned>(shift) & 0xFU];
+  for (int shift = 12; shift >= 0; shift -= 4)
+    out += kHexDigits[value >> static_cast<unsigned>(shift) & 0xFU];
 }
 
 }  // namespace

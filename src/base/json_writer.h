@@ -34,10 +34,18 @@ class JsonWriter {
   // A field in one call. The overload set is closed on purpose: no silent int-to-bool.
   JsonWriter& field(std::string_view name, std::string_view text) { return key(name).string(text); }
   JsonWriter& field(std::string_view name, const char* text) { return key(name).string(text); }
-  JsonWriter& field(std::string_view name, const std::string& text) { return key(name).string(text); }
-  JsonWriter& field(std::string_view name, uint64_t value) { return key(name).number_unsigned(value); }
-  JsonWriter& field(std::string_view name, uint32_t value) { return key(name).number_unsigned(value); }
-  JsonWriter& field(std::string_view name, uint16_t value) { return key(name).number_unsigned(value); }
+  JsonWriter& field(std::string_view name, const std::string& text) {
+    return key(name).string(text);
+  }
+  JsonWriter& field(std::string_view name, uint64_t value) {
+    return key(name).number_unsigned(value);
+  }
+  JsonWriter& field(std::string_view name, uint32_t value) {
+    return key(name).number_unsigned(value);
+  }
+  JsonWriter& field(std::string_view name, uint16_t value) {
+    return key(name).number_unsigned(value);
+  }
   JsonWriter& field(std::string_view name, int64_t value) { return key(name).number(value); }
   JsonWriter& field(std::string_view name, int32_t value) { return key(name).number(value); }
   JsonWriter& field(std::string_view name, bool value) { return key(name).boolean(value); }

@@ -26,7 +26,8 @@ std::unexpected<Error> fail_errno(std::string tried, int error_number) {
       break;
   }
   tried += ": ";
-  tried += strerrordesc_np(error_number) != nullptr ? strerrordesc_np(error_number) : "unknown error";
+  tried +=
+      strerrordesc_np(error_number) != nullptr ? strerrordesc_np(error_number) : "unknown error";
   return fail(kind, std::move(tried));
 }
 

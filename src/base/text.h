@@ -35,8 +35,8 @@ bool is_valid_utf8(std::string_view text);
 /// \n, \t or \xHH. A backslash is doubled so that the result is unambiguous.
 std::string escape_for_terminal(std::string_view text);
 
-/// Columns that `text` (valid UTF-8 with no control characters) takes on a terminal. East Asian wide
-/// characters count two, combining marks none.
+/// Columns that `text` (valid UTF-8 with no control characters) takes on a terminal. East Asian
+/// wide characters count two, combining marks none.
 size_t display_width(std::string_view text);
 
 /// Case-insensitive for ASCII only.

@@ -13,9 +13,11 @@ constexpr std::array<uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x
 }  // namespace
 
 bool IpAddress::is_v4_mapped() const {
-  return family == Family::kIpv6 && std::ranges::equal(kMappedPrefix, std::array<uint8_t, 12>{
-      bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7], bytes[8],
-      bytes[9], bytes[10], bytes[11]});
+  return family == Family::kIpv6 &&
+         std::ranges::equal(
+             kMappedPrefix,
+             std::array<uint8_t, 12>{bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5],
+                                     bytes[6], bytes[7], bytes[8], bytes[9], bytes[10], bytes[11]});
 }
 
 IpAddress IpAddress::unmapped() const {

@@ -18,11 +18,11 @@ struct IpAddress {
 
   bool operator==(const IpAddress&) const = default;
   [[nodiscard]] bool is_any() const { return bytes == std::array<uint8_t, 16>{}; }
-  [[nodiscard]] bool is_loopback() const;      ///< 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104
-  [[nodiscard]] bool is_link_local() const;    ///< 169.254.0.0/16, fe80::/10
-  [[nodiscard]] bool is_private() const;       ///< RFC 1918, RFC 4193, RFC 6598
+  [[nodiscard]] bool is_loopback() const;    ///< 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104
+  [[nodiscard]] bool is_link_local() const;  ///< 169.254.0.0/16, fe80::/10
+  [[nodiscard]] bool is_private() const;     ///< RFC 1918, RFC 4193, RFC 6598
   [[nodiscard]] bool is_multicast() const;
-  [[nodiscard]] bool is_v4_mapped() const;     ///< ::ffff:0:0/96
+  [[nodiscard]] bool is_v4_mapped() const;  ///< ::ffff:0:0/96
   /// The IPv4 address inside ::ffff:a.b.c.d; any other address unchanged.
   [[nodiscard]] IpAddress unmapped() const;
 

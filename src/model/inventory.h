@@ -15,20 +15,20 @@ namespace model {
 
 /// What the kernel does with ports in one network namespace, read live from its sysctls.
 struct PortPolicy {
-  PortRange ephemeral{32768, 60999};         ///< ip_local_port_range
-  std::vector<PortRange> reserved;           ///< ip_local_reserved_ports, sorted
-  uint16_t unprivileged_start = 1024;        ///< ip_unprivileged_port_start
-  bool known = false;                        ///< false: could not be read; the values are defaults
+  PortRange ephemeral{32768, 60999};   ///< ip_local_port_range
+  std::vector<PortRange> reserved;     ///< ip_local_reserved_ports, sorted
+  uint16_t unprivileged_start = 1024;  ///< ip_unprivileged_port_start
+  bool known = false;                  ///< false: could not be read; the values are defaults
   /// True where the kernel may hand this port out by itself.
   [[nodiscard]] bool hands_out(uint16_t port) const;
 };
 
 struct NetNamespace {
   uint32_t inode = 0;
-  std::string name;           ///< from /run/netns or the container, "" = none
-  int32_t sample_pid = 0;     ///< a process that lives in it, 0 = none
-  bool own = false;           ///< the one we run in
-  bool tables_read = false;   ///< false: seen only through descriptors; `why` says what was missing
+  std::string name;          ///< from /run/netns or the container, "" = none
+  int32_t sample_pid = 0;    ///< a process that lives in it, 0 = none
+  bool own = false;          ///< the one we run in
+  bool tables_read = false;  ///< false: seen only through descriptors; `why` says what was missing
   std::string why;
   PortPolicy policy;
 };
@@ -40,9 +40,9 @@ std::string_view collector_name(CollectorKind kind);  ///< "bpf", "sock_diag", "
 struct CollectorReport {
   CollectorKind kind = CollectorKind::kProc;
   std::string why;
-  std::vector<std::string> blind_spots;   ///< whole sentences
-  bool complete = true;                   ///< false: rights or a failure left something out (exit 1)
-  uint32_t processes_hidden = 0;          ///< processes whose descriptors we could not read
+  std::vector<std::string> blind_spots;  ///< whole sentences
+  bool complete = true;                  ///< false: rights or a failure left something out (exit 1)
+  uint32_t processes_hidden = 0;         ///< processes whose descriptors we could not read
 };
 
 /// A port that the packet filter forwards elsewhere: reachable, with no socket behind it here.

@@ -16,12 +16,12 @@ struct Ancestor {
 
 /// What the cgroup path tells of the manager that started a process.
 struct Placement {
-  std::string cgroup;          ///< the path itself, of the v2 hierarchy or the systemd v1 one
-  std::string unit;            ///< "ssh.service", "session-3.scope"; "" = not under systemd
-  std::string user_unit;       ///< a unit of a user's own manager, inside user@1000.service
-  std::string container;       ///< id, shortened to 12 characters as the runtimes do, or a name
+  std::string cgroup;             ///< the path itself, of the v2 hierarchy or the systemd v1 one
+  std::string unit;               ///< "ssh.service", "session-3.scope"; "" = not under systemd
+  std::string user_unit;          ///< a unit of a user's own manager, inside user@1000.service
+  std::string container;          ///< id, shortened to 12 characters as the runtimes do, or a name
   std::string container_runtime;  ///< "docker", "podman", "containerd", "cri-o", "lxc", "nspawn"
-  std::string pod;             ///< Kubernetes pod uid
+  std::string pod;                ///< Kubernetes pod uid
 };
 
 enum class PackageCheck : uint8_t { kNotAsked, kIntact, kModified, kNoChecksum, kUnreadable };
@@ -29,19 +29,19 @@ enum class PackageCheck : uint8_t { kNotAsked, kIntact, kModified, kNoChecksum, 
 struct Process {
   int32_t pid = 0;
   int32_t parent_pid = 0;
-  uint64_t start_time_ns = 0;      ///< since boot, to the clock tick
-  int64_t start_time_unix_s = 0;   ///< wall clock, 0 = unknown
+  uint64_t start_time_ns = 0;     ///< since boot, to the clock tick
+  int64_t start_time_unix_s = 0;  ///< wall clock, 0 = unknown
   uint32_t uid = 0;
-  std::string user;                ///< name, or the number as text when it has none
-  std::string command;             ///< comm, raw bytes from outside: escape before printing
-  std::string exe;                 ///< target of /proc/PID/exe without " (deleted)"; "" = unreadable
+  std::string user;     ///< name, or the number as text when it has none
+  std::string command;  ///< comm, raw bytes from outside: escape before printing
+  std::string exe;      ///< target of /proc/PID/exe without " (deleted)"; "" = unreadable
   bool exe_deleted = false;
   bool is_kernel_thread = false;
-  bool details_hidden = false;     ///< exe and others could not be read; rights are missing
-  bool gone = false;               ///< it ended (or its pid was used again) before we could read it
+  bool details_hidden = false;  ///< exe and others could not be read; rights are missing
+  bool gone = false;            ///< it ended (or its pid was used again) before we could read it
   Placement placement;
   std::vector<Ancestor> ancestors;
-  std::string package;             ///< Debian package that ships exe, "" = none or not looked up
+  std::string package;  ///< Debian package that ships exe, "" = none or not looked up
   std::string package_version;
   PackageCheck package_check = PackageCheck::kNotAsked;
 };

@@ -14,11 +14,11 @@ namespace model {
 struct RegistryEntry {
   PortRange ports;
   Protocol protocol = Protocol::kTcp;
-  std::string_view service;       ///< "" where IANA lists the port as reserved or unassigned
+  std::string_view service;  ///< "" where IANA lists the port as reserved or unassigned
   std::string_view description;
   std::string_view assignee;
   std::string_view contact;
-  std::string_view registered;    ///< "YYYY-MM-DD" or "" (rows of before about 2000 have none)
+  std::string_view registered;  ///< "YYYY-MM-DD" or "" (rows of before about 2000 have none)
   std::string_view modified;
   std::string_view reference;     ///< "[RFC4251]"
   std::string_view unauthorized;  ///< "Unauthorized Use Reported"
@@ -32,7 +32,7 @@ struct KnownUse {
   std::vector<PortRange> ports;
   std::vector<Protocol> protocols;
   std::string_view software;
-  std::string_view service;       ///< the IANA service it implements; "" = it is not the registrant
+  std::string_view service;  ///< the IANA service it implements; "" = it is not the registrant
   std::string_view role;
   Direction direction = Direction::kInbound;
   std::vector<std::string_view> exes;      ///< base names or absolute paths
@@ -40,8 +40,8 @@ struct KnownUse {
   std::vector<std::string_view> units;     ///< systemd units
   std::string_view summary;
   std::string_view firewall;
-  std::string_view profile;       ///< "", "windows" or "unix"
-  std::string_view source;        ///< "deb:PACKAGE:/path", "rfc:N", "iana:PORT/PROTO", "doc:ANCHOR"
+  std::string_view profile;  ///< "", "windows" or "unix"
+  std::string_view source;   ///< "deb:PACKAGE:/path", "rfc:N", "iana:PORT/PROTO", "doc:ANCHOR"
 };
 
 }  // namespace model

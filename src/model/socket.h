@@ -10,8 +10,8 @@
 
 namespace model {
 
-/// Linux's own numbers (include/net/tcp_states.h). A UDP or raw socket is kEstablished when it has a
-/// peer and kClose when it has none, which `ss` prints as UNCONN.
+/// Linux's own numbers (include/net/tcp_states.h). A UDP or raw socket is kEstablished when it has
+/// a peer and kClose when it has none, which `ss` prints as UNCONN.
 enum class SocketState : uint8_t {
   kUnknown = 0,
   kEstablished = 1,
@@ -37,16 +37,16 @@ std::optional<SocketState> state_from_name(std::string_view name);  ///< also ss
 
 /// How a socket is held. Anything but kOwned means that no process can be named, and says why.
 enum class Holding : uint8_t {
-  kUnknown,      ///< not examined, or nothing we can read tells; never guessed
-  kOwned,        ///< at least one process holds a descriptor for it
-  kTimeWait,     ///< already closed; the kernel keeps the address pair so late segments do no harm
-  kHandshake,    ///< a connection being set up; it belongs to no process before accept()
-  kNotAccepted,  ///< set up, waiting in a listener's queue until the program accepts it
-  kOrphaned,     ///< the program closed it; the kernel is still finishing the connection
-  kKernel,       ///< opened by the kernel itself (NFS, VXLAN, WireGuard, ...)
-  kNoDescriptor, ///< alive with a file, but in no descriptor table: in flight or held by io_uring
-  kHidden,       ///< there is a holder, but our rights do not let us see whose descriptor it is
-  kVanished,     ///< it was gone when we looked for its holder
+  kUnknown,       ///< not examined, or nothing we can read tells; never guessed
+  kOwned,         ///< at least one process holds a descriptor for it
+  kTimeWait,      ///< already closed; the kernel keeps the address pair so late segments do no harm
+  kHandshake,     ///< a connection being set up; it belongs to no process before accept()
+  kNotAccepted,   ///< set up, waiting in a listener's queue until the program accepts it
+  kOrphaned,      ///< the program closed it; the kernel is still finishing the connection
+  kKernel,        ///< opened by the kernel itself (NFS, VXLAN, WireGuard, ...)
+  kNoDescriptor,  ///< alive with a file, but in no descriptor table: in flight or held by io_uring
+  kHidden,        ///< there is a holder, but our rights do not let us see whose descriptor it is
+  kVanished,      ///< it was gone when we looked for its holder
 };
 std::string_view holding_name(Holding holding);  ///< JSON word: "owned", "time-wait", ...
 
@@ -55,27 +55,27 @@ enum class TimerKind : uint8_t { kOff, kRetransmit, kKeepalive, kTimeWait, kPers
 /// One socket, as the kernel tells it. Two sockets are the same one only if their cookies are equal
 /// (and not 0); inodes are used again after 2^32 allocations, address pairs within microseconds.
 struct Socket {
-  uint64_t cookie = 0;       ///< 0: this collector cannot see cookies
-  uint64_t inode = 0;        ///< 0: no process-side socket exists (time-wait, handshake, orphan, ...)
-  uint32_t netns = 0;        ///< inode number of the network namespace, as in /proc/PID/ns/net
-  uint32_t uid = 0;          ///< creator's uid; meaningless (and 0) where inode is 0
-  uint32_t interface = 0;    ///< bound interface index, 0 = any
+  uint64_t cookie = 0;     ///< 0: this collector cannot see cookies
+  uint64_t inode = 0;      ///< 0: no process-side socket exists (time-wait, handshake, orphan, ...)
+  uint32_t netns = 0;      ///< inode number of the network namespace, as in /proc/PID/ns/net
+  uint32_t uid = 0;        ///< creator's uid; meaningless (and 0) where inode is 0
+  uint32_t interface = 0;  ///< bound interface index, 0 = any
   uint32_t receive_queue = 0;  ///< bytes unread; for a listener, connections not yet accepted
   uint32_t send_queue = 0;     ///< bytes unacknowledged; for a listener, the backlog limit
   uint32_t timer_ms = 0;
   uint32_t first_owner = 0;  ///< index into Inventory::owners, filled by the merge
   uint32_t owner_count = 0;
-  int32_t detail = -1;       ///< index into Inventory::tcp_details, -1 = none was asked for
+  int32_t detail = -1;  ///< index into Inventory::tcp_details, -1 = none was asked for
   Endpoint local;
-  Endpoint remote;           ///< all zero when there is no peer
+  Endpoint remote;  ///< all zero when there is no peer
   Protocol protocol = Protocol::kTcp;
   SocketState state = SocketState::kUnknown;
   Holding holding = Holding::kUnknown;
   TimerKind timer = TimerKind::kOff;
   uint8_t retransmits = 0;
-  std::optional<bool> v6only;     ///< IPv6 only, where the kernel tells (listeners, unconnected)
-  bool mptcp = false;        ///< held through a Multipath TCP socket (the default for Go listeners)
-  bool listed = true;        ///< false: seen through a descriptor only, in none of the kernel's tables
+  std::optional<bool> v6only;  ///< IPv6 only, where the kernel tells (listeners, unconnected)
+  bool mptcp = false;  ///< held through a Multipath TCP socket (the default for Go listeners)
+  bool listed = true;  ///< false: seen through a descriptor only, in none of the kernel's tables
 
   [[nodiscard]] bool is_listener() const {
     return state == SocketState::kListen ||
@@ -86,11 +86,11 @@ struct Socket {
 /// A descriptor that refers to a socket: one row of "who holds what".
 struct Holder {
   uint64_t inode = 0;
-  uint64_t cookie = 0;           ///< 0 = unknown to this collector
-  uint64_t start_time_ns = 0;    ///< start of the process since boot, 0 = unknown; guards against
-                                 ///< a pid used again between two looks
-  int32_t pid = 0;               ///< thread group, as user space numbers processes
-  int32_t tid = 0;               ///< the thread whose descriptor table it is; pid for nearly all
+  uint64_t cookie = 0;         ///< 0 = unknown to this collector
+  uint64_t start_time_ns = 0;  ///< start of the process since boot, 0 = unknown; guards against
+                               ///< a pid used again between two looks
+  int32_t pid = 0;             ///< thread group, as user space numbers processes
+  int32_t tid = 0;             ///< the thread whose descriptor table it is; pid for nearly all
   int32_t fd = -1;
 };
 

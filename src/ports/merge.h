@@ -14,8 +14,8 @@ namespace ports {
 
 /// Rules, in this order:
 /// 1. A descriptor holds a socket when their inodes are equal and not 0, and their cookies do not
-///    contradict each other (both known and different). A Multipath TCP socket shares its inode with
-///    its TCP subflow under another cookie, so there the inode alone decides.
+///    contradict each other (both known and different). A Multipath TCP socket shares its inode
+///    with its TCP subflow under another cookie, so there the inode alone decides.
 /// 2. A socket seen only through descriptors (its namespace could not be entered, or it is in none
 ///    of the tables) is added with `listed` false.
 /// 3. A socket without inode is explained by its state: time-wait, syn-recv, fin-wait and closing;

@@ -22,8 +22,8 @@ struct InventoryRequest {
 
 /// The kernel's socket tables and everybody's descriptors, not yet joined.
 struct RawInventory {
-  std::vector<model::Socket> listed;     ///< from the kernel's tables; cookie or inode set
-  std::vector<model::Holder> holders;    ///< every descriptor of a TCP, UDP or raw socket that we saw
+  std::vector<model::Socket> listed;   ///< from the kernel's tables; cookie or inode set
+  std::vector<model::Holder> holders;  ///< every descriptor of a TCP, UDP or raw socket that we saw
   /// As seen through the descriptor: one for each holder, or empty where the collector cannot look
   /// through a descriptor (sock_diag and /proc know a socket only from the tables).
   std::vector<model::Socket> held;

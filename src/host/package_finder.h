@@ -1,0 +1,26 @@
+// Which Debian package ships a program, and whether the file is still what the package shipped.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/process.h"
+
+namespace host {
+
+struct PackageFinding {
+  std::string package;  ///< "" = no package ships this path
+  std::string version;
+  model::PackageCheck check = model::PackageCheck::kNotAsked;
+};
+
+/// Looks all the paths up in one pass over dpkg's file lists; answers in the order of `exes`. With
+/// `verify`, compares each file with the package's recorded MD5 sum (a changed file is proof of a
+/// change; an equal sum is no proof against an attacker who can also change dpkg's lists), and
+/// keeps results in `cache_path` ("" = no cache), keyed by device, inode, size, mtime and ctime.
+std::vector<PackageFinding> find_packages(const std::vector<std::string>& exes, bool verify,
+                                          const std::string& cache_path,
+                                          const std::string& dpkg_path = "/var/lib/dpkg");
+
+}  // namespace host

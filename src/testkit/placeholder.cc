@@ -1,0 +1,1 @@
+// placeholder so that the first build has a library here; replaced by the first real file
