@@ -51,6 +51,7 @@ struct Owner {
   uint32_t process = 0;  ///< index into Inventory::processes
   int32_t tid = 0;
   int32_t fd = -1;
+  bool operator==(const Owner&) const = default;
 };
 
 }  // namespace model

@@ -92,6 +92,7 @@ struct Holder {
   int32_t pid = 0;             ///< thread group, as user space numbers processes
   int32_t tid = 0;             ///< the thread whose descriptor table it is; pid for nearly all
   int32_t fd = -1;
+  bool mptcp = false;  ///< a Multipath TCP socket: its TCP subflow has its inode, not its cookie
 };
 
 /// What tcp_info says, for `ports --detail`. Units as named; 0 where the kernel is silent.

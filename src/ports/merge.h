@@ -20,7 +20,9 @@ namespace ports {
 ///    of the tables) is added with `listed` false.
 /// 3. A socket without inode is explained by its state: time-wait, syn-recv, fin-wait and closing;
 ///    established or close-wait means not yet accepted.
-/// 4. A socket with an inode and no descriptor stays kUnknown for a second look.
+/// 4. A socket with an inode and no descriptor stays kUnknown for a second look. What that does not
+///    settle is kHidden if some process' descriptors could not be read, else it remains kUnknown.
+/// 5. A socket that the second look finds closed is dropped: it is not open now.
 /// Owners are sorted by pid, then descriptor; processes are numbered by first appearance and carry
 /// only pid and start time.
 model::Inventory merge(RawInventory raw);

@@ -32,9 +32,9 @@ struct RawInventory {
   model::CollectorReport report;
 };
 
-/// What a second look at one ownerless socket found.
+/// What a second look at one ownerless socket found; sockets are told apart by inode.
 struct HoldingEvidence {
-  uint64_t cookie = 0;
+  uint64_t inode = 0;
   model::Holding holding = model::Holding::kUnknown;
 };
 

@@ -1,0 +1,247 @@
+#include "ports/merge.h"
+
+#include <algorithm>
+#include <bit>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+namespace ports {
+namespace {
+
+using model::Holder;
+using model::Holding;
+using model::Inventory;
+using model::Owner;
+using model::Socket;
+using model::SocketState;
+
+constexpr uint32_t kNone = 0xFFFFFFFF;
+
+// Holders by inode: open addressing over chains, so that a hundred thousand descriptors cost two
+// flat arrays and no allocation each. (A fixed number of buckets here is what makes `ss -p`
+// quadratic.)
+class HolderIndex {
+ public:
+  explicit HolderIndex(const std::vector<Holder>& holders)
+      : holders_(holders),
+        mask_(std::bit_ceil(holders.size() * 2 + 1) - 1),
+        heads_(mask_ + 1, kNone),
+        next_(holders.size(), kNone) {
+    for (uint32_t i = 0; i < holders.size(); ++i) {
+      uint32_t& head = heads_[slot_of(holders[i].inode)];
+      next_[i] = std::exchange(head, i);
+    }
+  }
+
+  [[nodiscard]] uint32_t first(uint64_t inode) const { return heads_[slot_of(inode)]; }
+  [[nodiscard]] uint32_t next(uint32_t holder) const { return next_[holder]; }
+
+ private:
+  // Inodes of sockets made one after another are consecutive; multiplying spreads them (Fibonacci
+  // hashing), and linear probing ends because at most half of the slots are in use.
+  [[nodiscard]] size_t slot_of(uint64_t inode) const {
+    size_t slot = (inode * 0x9E3779B97F4A7C15U) >> 20U & mask_;
+    while (heads_[slot] != kNone && holders_[heads_[slot]].inode != inode)
+      slot = (slot + 1) & mask_;
+    return slot;
+  }
+
+  const std::vector<Holder>& holders_;
+  size_t mask_;
+  std::vector<uint32_t> heads_;
+  std::vector<uint32_t> next_;
+};
+
+// Numbers processes by first appearance. A pid with another start time is another process.
+class ProcessNumbers {
+ public:
+  explicit ProcessNumbers(std::vector<model::Process>& processes) : processes_(processes) {
+    for (uint32_t i = 0; i < processes.size(); ++i) {
+      numbers_.emplace(key(processes[i].pid, processes[i].start_time_ns), i);
+    }
+  }
+
+  uint32_t number_of(const Holder& holder) {
+    if (last_ != kNone && processes_[last_].pid == holder.pid &&
+        processes_[last_].start_time_ns == holder.start_time_ns) {
+      return last_;
+    }
+    const auto [found, added] = numbers_.try_emplace(key(holder.pid, holder.start_time_ns),
+                                                     static_cast<uint32_t>(processes_.size()));
+    if (added) {
+      model::Process process;
+      process.pid = holder.pid;
+      process.start_time_ns = holder.start_time_ns;
+      processes_.push_back(std::move(process));
+    }
+    last_ = found->second;
+    return last_;
+  }
+
+ private:
+  using Key = std::pair<int32_t, uint64_t>;
+  struct Hash {
+    size_t operator()(const Key& key) const {
+      return (static_cast<uint64_t>(key.first) << 40U ^ key.second) * 0x9E3779B97F4A7C15U;
+    }
+  };
+  static Key key(int32_t pid, uint64_t start_time_ns) { return {pid, start_time_ns}; }
+
+  std::vector<model::Process>& processes_;
+  std::unordered_map<Key, uint32_t, Hash> numbers_;
+  uint32_t last_ = kNone;
+};
+
+bool same_socket(const Holder& holder, const Socket& socket) {
+  if (holder.cookie == 0 || socket.cookie == 0 || holder.mptcp) return true;
+  return holder.cookie == socket.cookie;
+}
+
+void sort_owners(Inventory& inventory, uint32_t first) {
+  const auto begin = inventory.owners.begin() + first;
+  if (inventory.owners.end() - begin < 2) return;
+  std::sort(begin, inventory.owners.end(), [&](const Owner& left, const Owner& right) {
+    return std::tuple(inventory.processes[left.process].pid, left.fd, left.tid) <
+           std::tuple(inventory.processes[right.process].pid, right.fd, right.tid);
+  });
+  // A collector that walks threads may show one descriptor table twice; one row is enough.
+  const auto end = std::unique(begin, inventory.owners.end());
+  inventory.owners.erase(end, inventory.owners.end());
+}
+
+void add_owners(Inventory& inventory, ProcessNumbers& numbers, Socket& socket,
+                const std::vector<Holder>& holders, const HolderIndex& index,
+                std::vector<bool>& used) {
+  socket.first_owner = static_cast<uint32_t>(inventory.owners.size());
+  for (uint32_t i = index.first(socket.inode); i != kNone; i = index.next(i)) {
+    if (!same_socket(holders[i], socket)) continue;
+    used[i] = true;
+    socket.mptcp |= holders[i].mptcp;
+    inventory.owners.push_back({numbers.number_of(holders[i]), holders[i].tid, holders[i].fd});
+  }
+  sort_owners(inventory, socket.first_owner);
+  socket.owner_count = static_cast<uint32_t>(inventory.owners.size()) - socket.first_owner;
+  if (socket.owner_count != 0) socket.holding = Holding::kOwned;
+}
+
+// What the state alone tells of a socket without an inode (include/net/inet_timewait_sock.h,
+// net/ipv4/inet_diag.c: such sockets carry uid 0 and inode 0, which name nobody).
+Holding explain_by_state(const Socket& socket) {
+  switch (socket.state) {
+    case SocketState::kTimeWait:
+      return Holding::kTimeWait;
+    case SocketState::kSynReceived:
+    case SocketState::kNewSynReceived:
+      return Holding::kHandshake;
+    case SocketState::kEstablished:
+    case SocketState::kCloseWait:
+      // A UDP or raw socket is never queued for accept(); without an inode it is on its way out.
+      return socket.protocol == model::Protocol::kTcp ? Holding::kNotAccepted : Holding::kOrphaned;
+    case SocketState::kFinWait1:
+    case SocketState::kFinWait2:
+    case SocketState::kLastAck:
+    case SocketState::kClosing:
+    case SocketState::kSynSent:
+    case SocketState::kClose:
+      return Holding::kOrphaned;
+    case SocketState::kUnknown:
+    case SocketState::kListen:
+    case SocketState::kBoundInactive:
+      return Holding::kUnknown;
+  }
+  return Holding::kUnknown;
+}
+
+void apply_evidence(Inventory& inventory, std::span<const HoldingEvidence> evidence) {
+  std::unordered_map<uint64_t, Holding> found;
+  for (const auto& one : evidence) found.emplace(one.inode, one.holding);
+  for (auto& socket : inventory.sockets) {
+    if (socket.holding != Holding::kUnknown || socket.inode == 0) continue;
+    if (const auto at = found.find(socket.inode); at != found.end()) socket.holding = at->second;
+  }
+  std::erase_if(inventory.sockets,
+                [](const Socket& socket) { return socket.holding == Holding::kVanished; });
+}
+
+base::Result<void> look_again(SocketSource& source, Inventory& inventory) {
+  std::vector<Socket> ownerless;
+  for (const auto& socket : inventory.sockets) {
+    if (socket.holding == Holding::kUnknown && socket.inode != 0) ownerless.push_back(socket);
+  }
+  if (ownerless.empty()) return {};
+  std::vector<Holder> late;
+  auto evidence = source.look_again(ownerless, late);
+  if (!evidence) return std::unexpected(evidence.error());
+  const HolderIndex index(late);
+  std::vector<bool> used(late.size());
+  ProcessNumbers numbers(inventory.processes);
+  for (auto& socket : inventory.sockets) {
+    if (socket.holding == Holding::kUnknown && socket.inode != 0) {
+      add_owners(inventory, numbers, socket, late, index, used);
+    }
+  }
+  apply_evidence(inventory, *evidence);
+  return {};
+}
+
+void read_processes(ProcessSource& source, std::vector<model::Process>& processes) {
+  for (auto& process : processes) {
+    const int32_t pid = process.pid;
+    const uint64_t start_time_ns = process.start_time_ns;
+    process = source.read(pid, start_time_ns);
+    process.pid = pid;
+    if (!process.gone) process.ancestors = source.ancestors(pid);
+  }
+}
+
+}  // namespace
+
+Inventory merge(RawInventory raw) {
+  Inventory out;
+  out.sockets = std::move(raw.listed);
+  out.tcp_details = std::move(raw.tcp_details);
+  out.namespaces = std::move(raw.namespaces);
+  out.report = std::move(raw.report);
+  out.owners.reserve(raw.holders.size());
+
+  const HolderIndex index(raw.holders);
+  std::vector<bool> used(raw.holders.size());
+  ProcessNumbers numbers(out.processes);
+  for (auto& socket : out.sockets) {
+    if (socket.inode == 0) {
+      socket.holding = explain_by_state(socket);
+    } else {
+      add_owners(out, numbers, socket, raw.holders, index, used);
+    }
+  }
+  for (size_t i = 0; i < raw.held.size(); ++i) {
+    if (used[i]) continue;
+    Socket socket = std::move(raw.held[i]);
+    socket.listed = false;
+    add_owners(out, numbers, socket, raw.holders, index, used);
+    out.sockets.push_back(std::move(socket));
+  }
+  return out;
+}
+
+base::Result<Inventory> take_inventory(SocketSource& sockets, ProcessSource& processes,
+                                       const InventoryRequest& request) {
+  auto raw = sockets.read(request);
+  if (!raw) return std::unexpected(raw.error());
+  Inventory inventory = merge(std::move(*raw));
+  if (auto looked = look_again(sockets, inventory); !looked) {
+    return std::unexpected(looked.error());
+  }
+  if (inventory.report.processes_hidden > 0) {
+    for (auto& socket : inventory.sockets) {
+      if (socket.holding == Holding::kUnknown && socket.inode != 0) {
+        socket.holding = Holding::kHidden;
+      }
+    }
+  }
+  read_processes(processes, inventory.processes);
+  return inventory;
+}
+
+}  // namespace ports
