@@ -15,6 +15,8 @@ struct PackageFinding {
   model::PackageCheck check = model::PackageCheck::kNotAsked;
 };
 
+/// The caller leaves out a process with `exe_elsewhere` (its path means another file), and does not
+/// believe `check` of one with `exe_deleted` (the file that was checked is not the one that runs).
 /// Looks all the paths up in one pass over dpkg's file lists; answers in the order of `exes`. With
 /// `verify`, compares each file with the package's recorded MD5 sum (a changed file is proof of a
 /// change; an equal sum is no proof against an attacker who can also change dpkg's lists), and

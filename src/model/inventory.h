@@ -51,9 +51,19 @@ struct PublishedPort {
   Protocol protocol = Protocol::kTcp;
   PortRange ports;
   IpAddress destination;         ///< the address it is published on; any = all
+  uint8_t destination_bits = 0;  ///< leading bits of `destination` that count: 32 or 128 for one
+                                 ///< address, fewer for a network, 0 for all
   IpAddress target;              ///< where it is sent; any = unchanged (a redirect to this host)
   PortRange target_ports{0, 0};  ///< 0 = unchanged
-  std::string rule;              ///< "ip nat DOCKER", family, table and chain
+  bool outgoing_only = false;    ///< only connections that this host itself makes are sent there
+  std::string conditions;  ///< what else must hold, e.g. "iifname != docker0"; "" = nothing else.
+                           ///< Partly bytes from outside: escape before printing
+  std::string rule;        ///< "ip nat DOCKER", family, table and chain
+};
+
+struct PublishedPorts {
+  std::vector<PublishedPort> ports;
+  std::vector<std::string> blind_spots;  ///< whole sentences: rules not understood, not readable
 };
 
 struct Inventory {

@@ -19,7 +19,9 @@ struct Placement {
   std::string cgroup;             ///< the path itself, of the v2 hierarchy or the systemd v1 one
   std::string unit;               ///< "ssh.service", "session-3.scope"; "" = not under systemd
   std::string user_unit;          ///< a unit of a user's own manager, inside user@1000.service
-  std::string container;          ///< id, shortened to 12 characters as the runtimes do, or a name
+  std::string container;          ///< id, shortened to 12 characters as the runtimes do, or a name;
+                                  ///< of containers in a container, the outermost
+  std::string container_unit;     ///< unit of a systemd inside the container
   std::string container_runtime;  ///< "docker", "podman", "containerd", "cri-o", "lxc", "nspawn"
   std::string pod;                ///< Kubernetes pod uid
 };
@@ -32,10 +34,12 @@ struct Process {
   uint64_t start_time_ns = 0;     ///< since boot, to the clock tick
   int64_t start_time_unix_s = 0;  ///< wall clock, 0 = unknown
   uint32_t uid = 0;
-  std::string user;     ///< name, or the number as text when it has none
-  std::string command;  ///< comm, raw bytes from outside: escape before printing
-  std::string exe;      ///< target of /proc/PID/exe without " (deleted)"; "" = unreadable
-  bool exe_deleted = false;
+  std::string user;            ///< name, or the number as text when it has none
+  std::string command;         ///< comm, raw bytes from outside: escape before printing
+  std::string exe;             ///< target of /proc/PID/exe without " (deleted)"; "" = unreadable
+  bool exe_deleted = false;    ///< the running file is gone or replaced (an upgrade, usually)
+  bool exe_elsewhere = false;  ///< `exe` names a file of another file tree (container, chroot):
+                               ///< the file of that name here, and its package, are not this one
   bool is_kernel_thread = false;
   bool details_hidden = false;  ///< exe and others could not be read; rights are missing
   bool gone = false;            ///< it ended (or its pid was used again) before we could read it
