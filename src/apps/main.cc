@@ -1,1 +1,33 @@
-int main() { return 0; }
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <span>
+
+#include "apps/command_line.h"
+#include "apps/output.h"
+
+namespace {
+
+// Makes sure that descriptors 0 to 2 are taken, lest a file of ours becomes "standard output". The
+// stand-in for a closed output cannot be written to, so that the loss is reported.
+void occupy_standard_descriptors() {
+  for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+      (void)::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  occupy_standard_descriptors();
+  // A reader that goes away shows as a failed write, which Output takes as "seen enough".
+  ::signal(SIGPIPE, SIG_IGN);
+  apps::Output out(STDOUT_FILENO, "standard output");
+  apps::Output err(STDERR_FILENO, "standard error");
+  return apps::run_command_line(std::span(argv, static_cast<size_t>(argc)).subspan(1),
+                                apps::Environment::of_process(), out, err);
+}

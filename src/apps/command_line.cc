@@ -1,0 +1,408 @@
+#include "apps/command_line.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <optional>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "apps/cmd_ephemeral.h"
+#include "apps/cmd_explain.h"
+#include "apps/cmd_version.h"
+#include "apps/context.h"
+#include "apps/layout.h"
+#include "base/nearest.h"
+#include "base/text.h"
+
+namespace apps {
+namespace {
+
+using Run = std::function<int(Context&)>;
+
+/// One command. Only the one that is named on the command line is ever built into a CLI::App.
+struct Definition {
+  std::string_view name;
+  std::string_view summary;   ///< one line, for the list of commands
+  std::string_view details;   ///< paragraphs
+  std::string_view examples;  ///< one command line a line, "  # comment" behind it
+  Run (*define)(CLI::App&);
+};
+
+struct SharedOptions {
+  bool json = false;
+  std::string state_directory;
+  std::string config_directory;
+};
+
+void define_shared(CLI::App& app, SharedOptions& shared) {
+  app.set_help_flag("-h,--help", "Show this help");
+  app.add_flag("--json", shared.json, "Print one JSON document (docs/json.md)");
+  app.add_option("--state", shared.state_directory, "Directory of state [TWINPORT_STATE]")
+      ->type_name("DIR");
+  app.add_option("--config", shared.config_directory,
+                 "Directory of configuration [TWINPORT_CONFIG]")
+      ->type_name("DIR");
+}
+
+void define_collector(CLI::App& app, std::optional<model::CollectorKind>& collector) {
+  app.add_option_function<std::string>(
+         "--collector",
+         [&collector](const std::string& name) {
+           if (name == "auto") {
+             collector.reset();
+             return;
+           }
+           for (const auto kind : {model::CollectorKind::kBpf, model::CollectorKind::kSockDiag,
+                                   model::CollectorKind::kProc}) {
+             if (name == model::collector_name(kind)) {
+               collector = kind;
+               return;
+             }
+           }
+           throw CLI::ValidationError("--collector", "there is no collector \"" +
+                                                         base::escape_for_terminal(name) +
+                                                         "\"; use auto, bpf, sock_diag or proc");
+         },
+         "How to look at sockets; auto takes the best that works here")
+      ->type_name("auto|bpf|sock_diag|proc");
+}
+
+[[maybe_unused]] Run define_explain(CLI::App& app) {
+  auto options = std::make_shared<ExplainOptions>();
+  app.add_option_function<std::vector<std::string>>(
+         "PORT",
+         [options](const std::vector<std::string>& words) {
+           options->port = CLI::detail::join(words, " ");
+         },
+         "1744, 1744/tcp, :1744, 10.0.0.5:56744, ssh, 1743-1844, \"56744 TCP 2024\"")
+      ->required()
+      ->expected(1, -1);
+  app.add_flag("--markdown", options->markdown, "Print the page as Markdown");
+  app.add_flag("--verify", options->verify, "Compare the holder's file with its package's sum");
+  define_collector(app, options->collector);
+  return [options](Context& context) { return run_explain(*options, context); };
+}
+
+[[maybe_unused]] Run define_ephemeral(CLI::App& app) {
+  auto options = std::make_shared<EphemeralOptions>();
+  app.add_option("--top", options->top, "How many destinations and holders to list")
+      ->type_name("N");
+  define_collector(app, options->collector);
+  return [options](Context& context) { return run_ephemeral(*options, context); };
+}
+
+Run define_version(CLI::App&) { return run_version; }
+
+constexpr std::array<Definition, 1> kCommands{{
+    {"version", "Which Twinport this is", "Prints the version of this program.",
+     "twinport version\n"
+     "twinport version --json  # for programs\n",
+     define_version},
+}};
+
+const Definition* find_command(std::string_view name) {
+  const auto* found = std::ranges::find(kCommands, name, &Definition::name);
+  return found == kCommands.end() ? nullptr : found;
+}
+
+std::vector<OptionDescription> describe_options(CLI::App& app, bool positionals) {
+  std::vector<OptionDescription> out;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->nonpositional() == positionals) continue;
+    OptionDescription description;
+    for (const std::string& name : option->get_snames()) description.names.push_back("-" + name);
+    for (const std::string& name : option->get_lnames()) description.names.push_back("--" + name);
+    if (positionals) {
+      std::string name = option->get_name();
+      if (option->get_items_expected_max() > 1) name += "...";
+      description.names = {option->get_required() ? name : "[" + name + "]"};
+    }
+    if (option->get_items_expected_max() > 0) description.value = option->get_type_name();
+    description.help = option->get_description();
+    out.push_back(std::move(description));
+  }
+  return out;
+}
+
+CommandDescription describe(const Definition& definition) {
+  CLI::App app;
+  app.set_help_flag();
+  const Run run = definition.define(app);
+  CommandDescription out{std::string(definition.name),
+                         std::string(definition.summary),
+                         std::string(definition.examples),
+                         {},
+                         describe_options(app, true)};
+  SharedOptions shared;
+  define_shared(app, shared);
+  out.options = describe_options(app, false);
+  return out;
+}
+
+void append_options(std::string& out, const std::vector<OptionDescription>& options, size_t width) {
+  constexpr size_t kHelpColumn = 24;
+  for (const OptionDescription& option : options) {
+    std::string left = "  " + CLI::detail::join(option.names, ", ");
+    // A choice is spelled out in the help text's place, where it can be wrapped.
+    const bool choice = option.value.find('|') != std::string::npos;
+    if (!option.value.empty()) left += choice ? " WHICH" : " " + option.value;
+    std::string help = option.help;
+    if (choice) help += ": " + option.value;
+    if (left.size() + 2 > kHelpColumn) {
+      out += left + "\n";
+      left.clear();
+    }
+    left.resize(kHelpColumn, ' ');
+    out += wrap_text(help, width, left, std::string(kHelpColumn, ' '));
+  }
+}
+
+std::string command_help(const Definition& definition, const Context& context) {
+  const size_t width = context.text_width();
+  const CommandDescription command = describe(definition);
+  std::string usage = "twinport " + command.name + " [OPTIONS]";
+  for (const OptionDescription& positional : command.positionals) {
+    usage += " " + positional.names.front();
+  }
+  std::string out = context.style("Usage:", Tone::kStrong) + " " + usage + "\n\n";
+  std::string_view details = definition.details;
+  out += wrap_text(details, width);
+  if (!command.positionals.empty()) {
+    out += "\n" + context.style("Arguments:", Tone::kStrong) + "\n";
+    append_options(out, command.positionals, width);
+  }
+  out += "\n" + context.style("Options:", Tone::kStrong) + "\n";
+  append_options(out, command.options, width);
+  out += "\n" + context.style("Examples:", Tone::kStrong) + "\n";
+  std::string_view examples = definition.examples;
+  while (!examples.empty()) {
+    out += "  ";
+    out += base::take_until(examples, '\n');
+    out += '\n';
+  }
+  return out;
+}
+
+std::string overview(const Context& context) {
+  std::string out =
+      "Twinport says who every port is registered to, what really uses it, and who\n"
+      "holds it now.\n\n" +
+      context.style("Usage:", Tone::kStrong) + " twinport COMMAND [OPTIONS]\n\n" +
+      context.style("Commands:", Tone::kStrong) + "\n";
+  for (const Definition& definition : kCommands) {
+    std::string left = "  " + std::string(definition.name);
+    left.resize(std::max<size_t>(left.size() + 2, 20), ' ');
+    out += wrap_text(definition.summary, context.text_width(), left, std::string(20, ' '));
+  }
+  out += "\n" + context.style("Options of every command:", Tone::kStrong) + "\n";
+  CLI::App app;
+  SharedOptions shared;
+  define_shared(app, shared);
+  append_options(out, describe_options(app, false), context.text_width());
+  out +=
+      "\n`twinport help COMMAND` tells more about a command, with examples.\n"
+      "Exit codes: 0 nothing wrong, 1 something needs attention, 2 wrong usage,\n"
+      "3 could not be done.\n";
+  return out;
+}
+
+base::Error unknown_command(std::string_view word) {
+  std::vector<std::string_view> names{"help"};
+  for (const Definition& definition : kCommands) {
+    std::string_view rest = definition.name;
+    names.push_back(base::take_word(rest));
+  }
+  std::string message = "there is no command \"" + base::escape_for_terminal(word) + "\"";
+  const std::string_view near = base::nearest_word(word, names);
+  if (!near.empty()) message += "; did you mean \"" + std::string(near) + "\"?";
+  message += "\nSee `twinport --help`.";
+  return {base::ErrorKind::kUsage, message};
+}
+
+base::Error unknown_argument(const std::string& argument, CLI::App& app, std::string_view command) {
+  std::vector<std::string> storage;
+  for (const OptionDescription& option : describe_options(app, false)) {
+    for (const std::string& name : option.names) storage.push_back(name);
+  }
+  const std::vector<std::string_view> names(storage.begin(), storage.end());
+  const bool option = argument.starts_with('-') && argument != "-";
+  std::string message = "\"" + std::string(command) + "\" takes no " +
+                        (option ? "option" : "argument") + " \"" +
+                        base::escape_for_terminal(argument) + "\"";
+  const std::string_view head = std::string_view(argument).substr(0, argument.find('='));
+  const std::string_view near = option ? base::nearest_word(head, names) : std::string_view{};
+  if (!near.empty()) message += "; did you mean \"" + std::string(near) + "\"?";
+  message += "\nSee `twinport " + std::string(command) + " --help`.";
+  return {base::ErrorKind::kUsage, message};
+}
+
+/// Where the command's word stands among the arguments; options before it are skipped.
+size_t command_position(std::span<const char* const> arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view argument = arguments[i];
+    if (argument == "--state" || argument == "--config") {
+      ++i;
+    } else if (!argument.starts_with('-')) {
+      return i;
+    }
+  }
+  return arguments.size();
+}
+
+std::string directory_from(const Environment& environment, const char* variable,
+                           const char* root_path, const char* xdg_variable, const char* home_path) {
+  const auto value = [&](const char* name) -> std::string {
+    const char* text = environment.variable ? environment.variable(name) : nullptr;
+    return text == nullptr ? std::string() : std::string(text);
+  };
+  if (std::string path = value(variable); !path.empty()) return path;
+  if (environment.is_root) return root_path;
+  // A relative path there is to be ignored (XDG Base Directory Specification).
+  if (const std::string path = value(xdg_variable); path.starts_with('/')) {
+    return path + "/twinport";
+  }
+  const std::string home = value("HOME");
+  return (home.empty() ? std::string() : home + "/") + home_path;
+}
+
+Context make_context(const Environment& environment, Output& out, Output& err) {
+  const auto set = [&](const char* name) {
+    const char* text = environment.variable ? environment.variable(name) : nullptr;
+    return text != nullptr && *text != '\0';
+  };
+  Context context(out, err, environment.make_machine);
+  // https://no-color.org: any non-empty value.
+  const bool colour = !set("NO_COLOR") &&
+                      std::string_view(set("TERM") ? environment.variable("TERM") : "") != "dumb";
+  context.style = Style(colour && environment.out_is_terminal);
+  context.error_style = Style(colour && environment.err_is_terminal);
+  context.width = environment.out_is_terminal ? environment.terminal_columns : 0;
+  if (set("COLUMNS")) {
+    const auto columns = base::parse_number<unsigned>(environment.variable("COLUMNS"));
+    if (columns && *columns >= 20) context.width = *columns;
+  }
+  context.state_directory = directory_from(environment, "TWINPORT_STATE", "/var/lib/twinport",
+                                           "XDG_STATE_HOME", ".local/state/twinport");
+  context.config_directory = directory_from(environment, "TWINPORT_CONFIG", "/etc/twinport",
+                                            "XDG_CONFIG_HOME", ".config/twinport");
+  return context;
+}
+
+int print_help(std::span<const std::string_view> words, Context& context) {
+  if (words.empty()) {
+    context.out << overview(context);
+    return kDone;
+  }
+  std::string name(words[0]);
+  if (words.size() > 1) name += " " + std::string(words[1]);
+  const Definition* definition = find_command(name);
+  if (definition == nullptr) definition = find_command(words[0]);
+  if (definition == nullptr) return context.fail(unknown_command(words[0]));
+  context.out << command_help(*definition, context);
+  return kDone;
+}
+
+/// Parses the arguments of one command and runs it.
+int run_definition(const Definition& definition, std::vector<std::string> arguments,
+                   Context& context) {
+  CLI::App app;
+  app.allow_extras();
+  app.name(std::string(definition.name));
+  SharedOptions shared;
+  Run run;
+  try {
+    run = definition.define(app);
+    define_shared(app, shared);
+    std::ranges::reverse(arguments);
+    app.parse(arguments);
+  } catch (const CLI::CallForHelp&) {
+    context.out << command_help(definition, context);
+    return kDone;
+  } catch (const CLI::ParseError& error) {
+    return context.fail({base::ErrorKind::kUsage, base::escape_for_terminal(error.what()) +
+                                                      "\nSee `twinport " +
+                                                      std::string(definition.name) + " --help`."});
+  }
+  const std::vector<std::string> extras = app.remaining();
+  if (!extras.empty()) {
+    return context.fail(unknown_argument(extras.front(), app, definition.name));
+  }
+  context.json = shared.json;
+  if (!shared.state_directory.empty()) context.state_directory = shared.state_directory;
+  if (!shared.config_directory.empty()) context.config_directory = shared.config_directory;
+  return run(context);
+}
+
+int dispatch(std::span<const char* const> arguments, Context& context) {
+  const size_t at = command_position(arguments);
+  std::vector<std::string> rest(arguments.begin(), arguments.end());
+  if (at == arguments.size()) {
+    for (const std::string_view argument : rest) {
+      if (argument == "--help" || argument == "-h") return print_help({}, context);
+      if (argument == "--version" || argument == "-V") return run_version(context);
+    }
+    if (!rest.empty()) {
+      return context.fail(
+          {base::ErrorKind::kUsage, "no command was given\nSee `twinport --help`."});
+    }
+    context.err << overview(context);
+    return kUsage;
+  }
+  if (rest[at] == "help") {
+    const std::vector<std::string_view> words(rest.begin() + static_cast<ptrdiff_t>(at) + 1,
+                                              rest.end());
+    return print_help(words, context);
+  }
+  const Definition* definition = nullptr;
+  size_t words = 2;
+  if (at + 1 < rest.size()) definition = find_command(rest[at] + " " + rest[at + 1]);
+  if (definition == nullptr) {
+    definition = find_command(rest[at]);
+    words = 1;
+  }
+  if (definition == nullptr) return context.fail(unknown_command(rest[at]));
+  const auto first = rest.begin() + static_cast<ptrdiff_t>(at);
+  rest.erase(first, first + static_cast<ptrdiff_t>(words));
+  return run_definition(*definition, std::move(rest), context);
+}
+
+}  // namespace
+
+Environment Environment::of_process() {
+  Environment out;
+  out.variable = [](const char* name) -> const char* {
+    return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing here writes the environment
+  };
+  out.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
+  out.err_is_terminal = ::isatty(STDERR_FILENO) == 1;
+  out.is_root = ::geteuid() == 0;
+  struct winsize size{};
+  if (out.out_is_terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+    out.terminal_columns = size.ws_col;
+  }
+  if (out.out_is_terminal && out.terminal_columns == 0) out.terminal_columns = 80;
+  return out;
+}
+
+int run_command_line(std::span<const char* const> arguments, const Environment& environment,
+                     Output& out, Output& err) {
+  Context context = make_context(environment, out, err);
+  const int code = dispatch(arguments, context);
+  if (auto written = out.finish(); !written) return context.fail(written.error());
+  return code;
+}
+
+std::vector<CommandDescription> describe_commands() {
+  std::vector<CommandDescription> out;
+  out.reserve(kCommands.size());
+  for (const Definition& definition : kCommands) out.push_back(describe(definition));
+  return out;
+}
+
+}  // namespace apps

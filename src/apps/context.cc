@@ -1,0 +1,54 @@
+#include "apps/context.h"
+
+#include <algorithm>
+
+namespace apps {
+namespace {
+
+constexpr unsigned kWidestText = 100;
+constexpr unsigned kUsualWidth = 80;
+
+}  // namespace
+
+unsigned Context::text_width() const {
+  return width == 0 ? kUsualWidth : std::min(width, kWidestText);
+}
+
+Machine& Context::machine() {
+  if (!opened_machine) opened_machine = make_machine();
+  return *opened_machine;
+}
+
+base::JsonWriter Context::begin_json(std::string_view command) {
+  base::JsonWriter writer([this](std::string_view block) { out.write(block); });
+  writer.begin_object().field("schema", kJsonSchema).field("command", command);
+  return writer;
+}
+
+void Context::end_json(base::JsonWriter& writer) {
+  writer.end_object();
+  writer.finish();
+}
+
+int Context::fail(const base::Error& error) {
+  out.flush();
+  std::string text = error_style("twinport:", Tone::kBad);
+  text += ' ';
+  text += error.message;
+  text += '\n';
+  err << text;
+  err.flush();
+  return error.kind == base::ErrorKind::kUsage ? kUsage : kFailed;
+}
+
+void Context::warn(std::string_view message) {
+  out.flush();
+  std::string text = error_style("twinport: warning:", Tone::kWarning);
+  text += ' ';
+  text += message;
+  text += '\n';
+  err << text;
+  err.flush();
+}
+
+}  // namespace apps

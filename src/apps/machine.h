@@ -1,0 +1,43 @@
+// Machine: everything a command may ask of the computer it runs on, behind one interface, so that
+// tests run whole commands over a machine held in memory. The real one is linux_machine.h. Nothing
+// is opened before it is asked for. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "host/package_finder.h"
+#include "model/inventory.h"
+#include "ports/process_source.h"
+#include "ports/socket_source.h"
+
+namespace apps {
+
+class Machine {
+ public:
+  Machine() = default;
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+  virtual ~Machine() = default;
+
+  /// See host/collector.h.
+  virtual base::Result<std::unique_ptr<ports::SocketSource>> make_socket_source(
+      std::optional<model::CollectorKind> kind) = 0;
+  virtual ports::ProcessSource& processes() = 0;
+  /// See host/package_finder.h.
+  virtual std::vector<host::PackageFinding> find_packages(const std::vector<std::string>& exes,
+                                                          bool verify,
+                                                          const std::string& cache_path) = 0;
+  /// See host/published_ports.h; of the own namespace, whose number is `netns`.
+  virtual base::Result<std::vector<model::PublishedPort>> published_ports(uint32_t netns) = 0;
+  /// See host/port_policy.h; of the own namespace.
+  virtual model::PortPolicy port_policy() = 0;
+  /// Wall clock, seconds since 1970.
+  virtual int64_t now_unix_s() = 0;
+};
+
+}  // namespace apps

@@ -1,0 +1,90 @@
+#include "apps/table.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "base/text.h"
+
+namespace apps {
+namespace {
+
+constexpr size_t kGap = 2;
+
+void append_aligned(std::string& line, std::string_view text, size_t text_columns, size_t width,
+                    const Column& column, bool last, Tone tone, const Style& style) {
+  std::string cut;
+  if (text_columns > width) {
+    cut = fit(text, width, column.cut);
+    text = cut;
+    text_columns = base::display_width(cut);
+  }
+  const size_t padding = width - text_columns;
+  if (column.right) line.append(padding, ' ');
+  style.append(line, text, tone);
+  if (last) return;
+  line.append((column.right ? 0 : padding) + kGap, ' ');
+}
+
+}  // namespace
+
+void Table::cell(std::string_view text, Tone tone) {
+  cells_.push_back({text_.size(), static_cast<uint32_t>(text.size()),
+                    static_cast<uint32_t>(base::display_width(text)), tone});
+  text_ += text;
+}
+
+std::vector<size_t> Table::column_widths(size_t width, bool with_header) const {
+  std::vector<size_t> widths(columns_.size(), 0);
+  for (size_t i = 0; with_header && i < columns_.size(); ++i) {
+    widths[i] = base::display_width(columns_[i].header);
+  }
+  for (size_t i = 0; i < cells_.size(); ++i) {
+    size_t& widest = widths[i % columns_.size()];
+    widest = std::max<size_t>(widest, cells_[i].columns);
+  }
+  if (width == 0) return widths;
+  size_t total = kGap * (columns_.size() - 1);
+  for (const size_t column : widths) total += column;
+  // The column with most to give gives one step at a time, so that none is starved alone.
+  while (total > width) {
+    size_t widest = columns_.size();
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      if (columns_[i].least == 0 || widths[i] <= columns_[i].least) continue;
+      if (widest == columns_.size() || widths[i] > widths[widest]) widest = i;
+    }
+    if (widest == columns_.size()) break;
+    --widths[widest];
+    --total;
+  }
+  return widths;
+}
+
+void Table::print(Output& out, const Style& style, size_t width, bool with_header) const {
+  assert(cells_.size() % columns_.size() == 0);
+  const std::vector<size_t> widths = column_widths(width, with_header);
+  std::string line;
+  const auto end_line = [&] {
+    while (!line.empty() && line.back() == ' ') line.pop_back();
+    line += '\n';
+    out.write(line);
+    line.clear();
+  };
+  if (with_header) {
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const std::string& header = columns_[i].header;
+      append_aligned(line, header, base::display_width(header), widths[i], columns_[i],
+                     i + 1 == columns_.size(), Tone::kStrong, style);
+    }
+    end_line();
+  }
+  for (size_t i = 0; i < cells_.size() && !out.closed(); ++i) {
+    const size_t column = i % columns_.size();
+    const bool last = column + 1 == columns_.size();
+    append_aligned(line, std::string_view(text_).substr(cells_[i].begin, cells_[i].size),
+                   cells_[i].columns, widths[column], columns_[column], last, cells_[i].tone,
+                   style);
+    if (last) end_line();
+  }
+}
+
+}  // namespace apps

@@ -1,0 +1,49 @@
+// Table: rows of text in aligned columns. On a terminal the widest columns give way until the rows
+// fit; without one nothing is cut, so that scripts get whole values. Texts are kept in one block: a
+// hundred thousand sockets are a hundred thousand rows. The text must already be safe to print.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "apps/layout.h"
+#include "apps/output.h"
+#include "apps/style.h"
+
+namespace apps {
+
+struct Column {
+  std::string header;
+  bool right = false;  ///< numbers
+  size_t least = 0;    ///< may be cut down to this width; 0 = never cut
+  Cut cut = Cut::kEnd;
+};
+
+class Table {
+ public:
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+  /// Appends the next cell; a row is full when it has a cell for each column.
+  void cell(std::string_view text, Tone tone = Tone::kPlain);
+  [[nodiscard]] size_t rows() const { return cells_.size() / columns_.size(); }
+
+  /// Prints the rows. `width` 0 = as wide as they are.
+  void print(Output& out, const Style& style, size_t width, bool with_header) const;
+
+ private:
+  struct Cell {
+    size_t begin = 0;
+    uint32_t size = 0;
+    uint32_t columns = 0;
+    Tone tone = Tone::kPlain;
+  };
+  [[nodiscard]] std::vector<size_t> column_widths(size_t width, bool with_header) const;
+
+  std::vector<Column> columns_;
+  std::string text_;
+  std::vector<Cell> cells_;
+};
+
+}  // namespace apps

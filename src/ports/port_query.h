@@ -1,0 +1,44 @@
+// PortQuery: a port as a person types or pastes it. A pure parser; nothing is looked up on the
+// network, and host names are not resolved.
+//
+//   query   = URL | word { blank word }            words in any order, punctuation around them
+//   taken word    = PORT | PORT "-" PORT | PORT "/" PROTO | PROTO "/" PORT | [ADDR] ":" PORT
+//           | PROTO | "port" | NAME
+//
+// The first number is the port; later bare numbers (a year, a line number) are passed over and
+// named in `ignored`. So "56744 TCP 2024" is port 56744 of TCP.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/address.h"
+#include "model/port.h"
+#include "ports/known_uses.h"
+#include "ports/registry.h"
+
+namespace ports {
+
+struct PortQuery {
+  std::string asked;                    ///< as typed, blanks trimmed; raw: escape before printing
+  std::vector<model::PortRange> ports;  ///< one; several where a name has several
+  std::optional<model::Protocol> protocol;
+  std::optional<model::IpAddress> address;
+  std::string name;                  ///< the service asked for by name, lower case; "" = by number
+  std::vector<std::string> ignored;  ///< words that were passed over
+
+  [[nodiscard]] bool covers(uint16_t port) const;
+};
+
+/// Takes the text apart. A service name stays in `name` with `ports` empty.
+base::Result<PortQuery> parse_port_query(std::string_view text);
+
+/// The same, and a service name is looked up: the registry's exact names first, then the known
+/// uses' service and software names. An unknown name is kUsage and suggests what is near.
+base::Result<PortQuery> find_port(std::string_view text, const Registry& registry,
+                                  const KnownUses& known_uses);
+
+}  // namespace ports
