@@ -42,7 +42,8 @@ struct Process {
                                ///< the file of that name here, and its package, are not this one
   bool is_kernel_thread = false;
   bool details_hidden = false;  ///< exe and others could not be read; rights are missing
-  bool gone = false;            ///< it ended (or its pid was used again) before we could read it
+  bool gone = false;            ///< it ended (or its pid was used again) before we could read it;
+                                ///< `command` is then what the collector saw, if it saw one
   Placement placement;
   std::vector<Ancestor> ancestors;
   std::string package;  ///< Debian package that ships exe, "" = none or not looked up

@@ -185,13 +185,29 @@ base::Result<void> look_again(SocketSource& source, Inventory& inventory) {
   return {};
 }
 
+void keep_seen_commands(std::vector<SeenProcess>& seen, std::vector<model::Process>& processes) {
+  std::unordered_map<int32_t, SeenProcess*> by_pid;
+  for (auto& one : seen) by_pid.emplace(one.pid, &one);
+  for (auto& process : processes) {
+    const auto at = by_pid.find(process.pid);
+    if (at != by_pid.end() && at->second->start_time_ns == process.start_time_ns) {
+      process.command = at->second->command;
+    }
+  }
+}
+
 void read_processes(ProcessSource& source, std::vector<model::Process>& processes) {
   for (auto& process : processes) {
     const int32_t pid = process.pid;
     const uint64_t start_time_ns = process.start_time_ns;
+    std::string seen_command = std::move(process.command);
     process = source.read(pid, start_time_ns);
     process.pid = pid;
-    if (!process.gone) process.ancestors = source.ancestors(pid);
+    if (!process.gone) {
+      process.ancestors = source.ancestors(pid);
+    } else {
+      process.command = std::move(seen_command);
+    }
   }
 }
 
@@ -215,13 +231,14 @@ Inventory merge(RawInventory raw) {
       add_owners(out, numbers, socket, raw.holders, index, used);
     }
   }
-  for (size_t i = 0; i < raw.held.size(); ++i) {
-    if (used[i]) continue;
-    Socket socket = std::move(raw.held[i]);
+  for (size_t i = 0; raw.held && i < raw.holders.size(); ++i) {
+    if (used[i] || raw.holders[i].inode == 0) continue;
+    Socket socket = raw.held(i);
     socket.listed = false;
     add_owners(out, numbers, socket, raw.holders, index, used);
     out.sockets.push_back(std::move(socket));
   }
+  keep_seen_commands(raw.seen_processes, out.processes);
   return out;
 }
 

@@ -24,7 +24,7 @@ namespace ports {
 ///    settle is kHidden if some process' descriptors could not be read, else it remains kUnknown.
 /// 5. A socket that the second look finds closed is dropped: it is not open now.
 /// Owners are sorted by pid, then descriptor; processes are numbered by first appearance and carry
-/// only pid and start time.
+/// only pid, start time and, where the collector saw it, the command.
 model::Inventory merge(RawInventory raw);
 
 /// read + merge + second look + process details. What commands call.

@@ -64,7 +64,7 @@ TEST(Merge, GivesATcpSubflowToTheHolderOfItsMultipathSocket) {
   raw.listed = {tcp(10, 1)};
   raw.holders = {holder(20, 3, 10, 7)};
   raw.holders[0].mptcp = true;
-  raw.held = {tcp(10, 7)};
+  raw.held = [](size_t) { return tcp(10, 7); };
   const Inventory merged = ports::merge(std::move(raw));
   ASSERT_EQ(merged.sockets.size(), 1U);
   EXPECT_EQ(pids_and_fds(merged, merged.sockets[0]), (Pairs{{20, 3}}));
@@ -97,7 +97,7 @@ TEST(Merge, AddsASocketThatOnlyItsDescriptorsShow) {
   ports::RawInventory raw;
   raw.listed = {tcp(10, 1)};
   raw.holders = {holder(20, 3, 10, 1), holder(20, 4, 99, 8), holder(21, 4, 99, 8)};
-  raw.held = {tcp(10, 1), tcp(99, 8, SocketState::kClose), tcp(99, 8, SocketState::kClose)};
+  raw.held = [](size_t i) { return i == 0 ? tcp(10, 1) : tcp(99, 8, SocketState::kClose); };
   const Inventory merged = ports::merge(std::move(raw));
   ASSERT_EQ(merged.sockets.size(), 2U);
   EXPECT_FALSE(merged.sockets[1].listed);
@@ -110,6 +110,16 @@ TEST(Merge, ShowsOneDescriptorOnceThoughTwoWalksSawIt) {
   raw.holders = {holder(20, 3, 10), holder(20, 3, 10)};
   const Inventory merged = ports::merge(std::move(raw));
   EXPECT_EQ(merged.sockets[0].owner_count, 1U);
+}
+
+TEST(Merge, KeepsTheCommandOfTheVeryProcessThatWasSeen) {
+  ports::RawInventory raw;
+  raw.listed = {tcp(10, 1), tcp(11, 2)};
+  raw.holders = {holder(20, 3, 10, 0, 100), holder(21, 3, 11, 0, 200)};
+  raw.seen_processes = {{20, 100, "nginx"}, {21, 199, "somebody else"}};
+  const Inventory merged = ports::merge(std::move(raw));
+  EXPECT_EQ(merged.processes[0].command, "nginx");
+  EXPECT_EQ(merged.processes[1].command, "");
 }
 
 TEST(Merge, KeepsAPidThatWasUsedAgainApart) {

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -20,13 +22,23 @@ struct InventoryRequest {
   std::optional<model::PortRange> ports;  ///< local or remote port inside
 };
 
+/// A holder's command as it was when its descriptors were read: what is left to tell if the process
+/// ends before anybody can ask for more.
+struct SeenProcess {
+  int32_t pid = 0;
+  uint64_t start_time_ns = 0;
+  std::string command;  ///< comm of the thread group's leader, raw bytes
+};
+
 /// The kernel's socket tables and everybody's descriptors, not yet joined.
 struct RawInventory {
   std::vector<model::Socket> listed;   ///< from the kernel's tables; cookie or inode set
   std::vector<model::Holder> holders;  ///< every descriptor of a TCP, UDP or raw socket that we saw
-  /// As seen through the descriptor: one for each holder, or empty where the collector cannot look
-  /// through a descriptor (sock_diag and /proc know a socket only from the tables).
-  std::vector<model::Socket> held;
+  /// held(i): the socket as seen through holders[i]. Unset where the collector cannot look through
+  /// a descriptor (sock_diag and /proc know a socket only from the tables). A function, because
+  /// nearly every socket is listed too, and a second copy of each would be a third of our memory.
+  std::function<model::Socket(size_t)> held;
+  std::vector<SeenProcess> seen_processes;
   std::vector<model::TcpDetail> tcp_details;
   std::vector<model::NetNamespace> namespaces;
   model::CollectorReport report;
