@@ -1,0 +1,131 @@
+#include "ports/port_query.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace ports {
+namespace {
+
+/// One line that tells everything a query holds.
+std::string told(std::string_view text) {
+  const auto query = parse_port_query(text);
+  if (!query) return "error: " + query.error().message;
+  std::string out;
+  for (const auto range : query->ports) out += to_string(range) + " ";
+  if (query->protocol) out += std::string(model::protocol_name(*query->protocol)) + " ";
+  if (query->address) out += "at " + to_string(*query->address) + " ";
+  if (!query->name.empty()) out += "name=" + query->name + " ";
+  for (const auto& word : query->ignored) out += "ignored=" + word + " ";
+  if (!out.empty()) out.pop_back();
+  return out;
+}
+
+bool refused(std::string_view text) {
+  const auto query = parse_port_query(text);
+  return !query && query.error().kind == base::ErrorKind::kUsage;
+}
+
+TEST(PortQuery, TakesTheFormsOfTheContract) {
+  EXPECT_EQ(told("1744"), "1744");
+  EXPECT_EQ(told("1744/tcp"), "1744 tcp");
+  EXPECT_EQ(told(":1744"), "1744");
+  EXPECT_EQ(told("10.0.0.5:56744"), "56744 at 10.0.0.5");
+  EXPECT_EQ(told("[::1]:22"), "22 at ::1");
+  EXPECT_EQ(told("ssh"), "name=ssh");
+  EXPECT_EQ(told("1743-1844"), "1743-1844");
+  EXPECT_EQ(told("56744 TCP 2024"), "56744 tcp ignored=2024");
+  EXPECT_EQ(told("port 1744"), "1744");
+  EXPECT_EQ(told("tcp/443"), "443 tcp");
+}
+
+TEST(PortQuery, TakesWhatToolsPrint) {
+  EXPECT_EQ(told("*:22"), "22");
+  EXPECT_EQ(told("0.0.0.0:22"), "22 at 0.0.0.0");
+  EXPECT_EQ(told(":::22"), "22 at ::");
+  EXPECT_EQ(told("[::]:22"), "22 at ::");
+  EXPECT_EQ(told("127.0.0.53%lo:53"), "53 at 127.0.0.53");
+  EXPECT_EQ(told("[fe80::1%eth0]:546"), "546 at fe80::1");
+  EXPECT_EQ(told("[fe80::1]%eth0:546"), "546 at fe80::1");
+  EXPECT_EQ(told("10.0.0.5.56744"), "56744 at 10.0.0.5");
+  EXPECT_EQ(told("10.0.0.5#53"), "53 at 10.0.0.5");
+  EXPECT_EQ(told("tcp6 22"), "22 tcp");
+  EXPECT_EQ(told("tcp:443"), "443 tcp");
+  EXPECT_EQ(told("PROTO=UDP DPT=1744"), "1744 udp");
+  EXPECT_EQ(told("localhost:8080"), "8080 at 127.0.0.1");
+  EXPECT_EQ(told("10.0.0.5:443/tcp"), "443 tcp at 10.0.0.5");
+  EXPECT_EQ(told("10.0.0.5:https"), "at 10.0.0.5 name=https");
+  EXPECT_EQ(told("ssh/tcp"), "tcp name=ssh");
+  EXPECT_EQ(told("https://example.org:8443/a?b#c"), "8443 ignored=example.org");
+  EXPECT_EQ(told("https://10.0.0.5/"), "at 10.0.0.5 name=https");
+  EXPECT_EQ(told("http://user:1@[::1]:81/"), "81 at ::1");
+}
+
+TEST(PortQuery, TakesWhatArticlesPrint) {
+  EXPECT_EQ(told("TCP port 1744"), "1744 tcp");
+  EXPECT_EQ(told("Port: 1744 (TCP)"), "1744 tcp");
+  EXPECT_EQ(told("\"1744/TCP\"."), "1744 tcp");
+  EXPECT_EQ(told("1743\u20131844"), "1743-1844");
+  EXPECT_EQ(told("1743 to 1844"), "1743-1844");
+  EXPECT_EQ(told("TCP ports 1743 - 1844, UDP"), "1743-1844");
+  EXPECT_EQ(told("1744 TCP/UDP"), "1744");
+  EXPECT_EQ(told("1744/tcp+udp"), "1744");
+  EXPECT_EQ(told("1744\u00A0tcp"), "1744 tcp");
+  EXPECT_EQ(told("  1744\t\n"), "1744");
+  EXPECT_EQ(told("the SSH server on port 22"),
+            "22 ignored=the ignored=SSH ignored=server ignored=on");
+  EXPECT_EQ(told("2024-05-01"),
+            "error: found no port in \"2024-05-01\"; write 1744, 1744/tcp, "
+            "10.0.0.5:56744, [::1]:22, 1743-1844 or a service name");
+}
+
+TEST(PortQuery, TakesTheWholeRangeOfPorts) {
+  EXPECT_EQ(told("0"), "0");
+  EXPECT_EQ(told("65535"), "65535");
+  EXPECT_EQ(told("0-65535"), "0-65535");
+  EXPECT_EQ(told("00022"), "22");
+}
+
+TEST(PortQuery, SaysWhyANumberIsNoPort) {
+  EXPECT_EQ(told("70000"), "error: \"70000\" is not a port: ports are numbers from 0 to 65535");
+  EXPECT_EQ(told("10.0.0.5:65536"),
+            "error: \"65536\" is not a port: ports are numbers from 0 to 65535");
+  EXPECT_EQ(told("99999999999999999999999"),
+            "error: \"99999999999999999999999\" is not a port: ports are numbers from 0 to 65535");
+  EXPECT_EQ(told("1844-1743"), "error: the range \"1844-1743\" runs backwards; write 1743-1844");
+}
+
+TEST(PortQuery, RefusesWhatHoldsNoPort) {
+  for (const std::string_view text :
+       {"",          "   ",        "tcp", "tcp udp", "port",     "10.0.0.5", "::1", "[::1]",
+        "10.0.0.5:", "10.0.0.5:*", ":",   "-",       "-5",       "22-",      "-22", "/",
+        "//",        "://",        "%",   "...",     "\x1b[31m", "\xff\xfe", "1.2"}) {
+    EXPECT_TRUE(refused(text)) << text << " gave " << told(text);
+  }
+  EXPECT_TRUE(refused(std::string(100000, '1')));
+  EXPECT_TRUE(refused(std::string_view("1744\0", 5))) << told(std::string_view("1744\0", 5));
+}
+
+TEST(PortQuery, TellsAnIpv6AddressFromOneWithAPort) {
+  EXPECT_TRUE(told("fe80::1:22").starts_with("error: \"fe80::1:22\" is an IPv6 address"));
+  EXPECT_TRUE(refused("2001:db8::1"));
+}
+
+TEST(PortQuery, NeverPassesControlCharactersOn) {
+  const auto query = parse_port_query("\x1b]0;x\x07/tcp");
+  ASSERT_FALSE(query);
+  EXPECT_EQ(query.error().message.find('\x1b'), std::string::npos);
+}
+
+TEST(PortQuery, CoversItsRangesOnly) {
+  const auto query = parse_port_query("1743-1844");
+  ASSERT_TRUE(query);
+  EXPECT_TRUE(query->covers(1743));
+  EXPECT_TRUE(query->covers(1844));
+  EXPECT_FALSE(query->covers(1742));
+  EXPECT_FALSE(query->covers(1845));
+}
+
+}  // namespace
+}  // namespace ports
