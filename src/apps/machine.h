@@ -33,7 +33,7 @@ class Machine {
                                                           bool verify,
                                                           const std::string& cache_path) = 0;
   /// See host/published_ports.h; of the own namespace, whose number is `netns`.
-  virtual base::Result<std::vector<model::PublishedPort>> published_ports(uint32_t netns) = 0;
+  virtual base::Result<model::PublishedPorts> published_ports(uint32_t netns) = 0;
   /// See host/port_policy.h; of the own namespace.
   virtual model::PortPolicy port_policy() = 0;
   /// Wall clock, seconds since 1970.

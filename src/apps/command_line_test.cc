@@ -1,0 +1,106 @@
+#include "apps/command_line.h"
+
+#include <gtest/gtest.h>
+
+#include "apps/machine_twin.h"
+#include "base/text.h"
+
+namespace apps {
+namespace {
+
+TEST(CommandLine, SuggestsTheNearestCommand) {
+  const auto answer = MachineTwin{}.run({"versoin"});
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_EQ(answer.out, "");
+  EXPECT_EQ(answer.err,
+            "twinport: there is no command \"versoin\"; did you mean \"version\"?\n"
+            "See `twinport --help`.\n");
+}
+
+TEST(CommandLine, SuggestsTheNearestOption) {
+  const auto answer = MachineTwin{}.run({"version", "--jsn"});
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_EQ(answer.err,
+            "twinport: \"version\" takes no option \"--jsn\"; did you mean \"--json\"?\n"
+            "See `twinport version --help`.\n");
+}
+
+TEST(CommandLine, RefusesAnArgumentTooMany) {
+  const auto answer = MachineTwin{}.run({"version", "now"});
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_EQ(answer.err,
+            "twinport: \"version\" takes no argument \"now\"\nSee `twinport version --help`.\n");
+}
+
+TEST(CommandLine, NeverPassesControlCharactersBack) {
+  for (const char* word : {"\x1b[31m", "--\x1b[31m", "\xff"}) {
+    const auto answer = MachineTwin{}.run({"version", word});
+    EXPECT_EQ(answer.code, 2);
+    EXPECT_EQ(answer.err.find_first_of("\x1b\xff"), std::string::npos);
+  }
+}
+
+TEST(CommandLine, TakesSharedOptionsBeforeAndBehindTheCommand) {
+  const std::string json =
+      "{\"schema\":\"twinport/1\",\"command\":\"version\",\"version\":\"" TWINPORT_VERSION "\"}\n";
+  EXPECT_EQ(MachineTwin{}.run({"--json", "version"}).out, json);
+  EXPECT_EQ(MachineTwin{}.run({"version", "--json"}).out, json);
+  EXPECT_EQ(MachineTwin{}.run({"--state", "/s", "version", "--config=/c", "--json"}).out, json);
+}
+
+TEST(CommandLine, ShowsTheOverviewAsAnErrorWhenNothingWasAsked) {
+  const auto nothing = MachineTwin{}.run({});
+  const auto help = MachineTwin{}.run({"--help"});
+  EXPECT_EQ(nothing.code, 2);
+  EXPECT_EQ(nothing.out, "");
+  EXPECT_EQ(help.code, 0);
+  EXPECT_EQ(help.out, nothing.err);
+  EXPECT_EQ(MachineTwin{}.run({"help"}).out, help.out);
+}
+
+TEST(CommandLine, GivesTheSameHelpInBothWays) {
+  for (const CommandDescription& command : describe_commands()) {
+    MachineTwin twin;
+    std::vector<std::string> words{"help"};
+    std::vector<std::string> other;
+    std::string_view rest = command.name;
+    for (auto word = base::take_word(rest); !word.empty(); word = base::take_word(rest)) {
+      words.emplace_back(word);
+      other.emplace_back(word);
+    }
+    other.emplace_back("--help");
+    const auto help = twin.run(words);
+    EXPECT_EQ(help.code, 0);
+    EXPECT_EQ(twin.run(other).out, help.out);
+    EXPECT_NE(help.out.find("Usage: twinport " + command.name), std::string::npos);
+  }
+}
+
+TEST(CommandLine, KeepsHelpWithinEightyColumns) {
+  for (const CommandDescription& command : describe_commands()) {
+    MachineTwin twin;
+    twin.columns = 80;
+    twin.variables["NO_COLOR"] = "1";
+    const std::string help = twin.run({"help", command.name}).out;
+    std::string_view rest = help;
+    while (!rest.empty()) {
+      const std::string_view line = base::take_until(rest, '\n');
+      EXPECT_LE(base::display_width(line), 80U) << line;
+    }
+  }
+}
+
+TEST(CommandLine, ColoursOnlyATerminalAndNeverWithNoColor) {
+  MachineTwin twin;
+  EXPECT_EQ(twin.run({"--help"}).out.find('\x1b'), std::string::npos);
+  twin.columns = 80;
+  EXPECT_NE(twin.run({"--help"}).out.find('\x1b'), std::string::npos);
+  twin.variables["NO_COLOR"] = "1";
+  EXPECT_EQ(twin.run({"--help"}).out.find('\x1b'), std::string::npos);
+  twin.variables["NO_COLOR"] = "";
+  twin.variables["TERM"] = "dumb";
+  EXPECT_EQ(twin.run({"--help"}).out.find('\x1b'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace apps

@@ -1,0 +1,66 @@
+#include "apps/look.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ports/merge.h"
+
+namespace apps {
+namespace {
+
+void add_published(model::Inventory& inventory, Machine& machine) {
+  const uint32_t own = own_namespace(inventory);
+  auto found = machine.published_ports(own);
+  if (!found) {
+    inventory.report.blind_spots.push_back(
+        "Ports that the packet filter sends elsewhere are not shown: " + found.error().message +
+        ".");
+    return;
+  }
+  inventory.published = std::move(found->ports);
+  std::ranges::move(found->blind_spots, std::back_inserter(inventory.report.blind_spots));
+}
+
+void add_packages(model::Inventory& inventory, bool verify, Context& context) {
+  std::vector<std::string> exes;
+  for (const model::Process& process : inventory.processes) {
+    if (!process.exe.empty() && !process.exe_elsewhere) exes.push_back(process.exe);
+  }
+  std::ranges::sort(exes);
+  const auto again = std::ranges::unique(exes);
+  exes.erase(again.begin(), again.end());
+  if (exes.empty()) return;
+  const std::string cache = verify ? context.state_directory + "/package-checks" : std::string();
+  const auto findings = context.machine().find_packages(exes, verify, cache);
+  for (model::Process& process : inventory.processes) {
+    const auto at = std::ranges::lower_bound(exes, process.exe);
+    if (process.exe_elsewhere || at == exes.end() || *at != process.exe) continue;
+    const host::PackageFinding& finding = findings[static_cast<size_t>(at - exes.begin())];
+    process.package = finding.package;
+    process.package_version = finding.version;
+    // The file that runs is gone; what now lies at its path proves nothing about it.
+    if (!process.exe_deleted) process.package_check = finding.check;
+  }
+}
+
+}  // namespace
+
+uint32_t own_namespace(const model::Inventory& inventory) {
+  const auto own = std::ranges::find_if(inventory.namespaces, &model::NetNamespace::own);
+  return own == inventory.namespaces.end() ? 0 : own->inode;
+}
+
+base::Result<model::Inventory> look(const LookRequest& request, Context& context) {
+  Machine& machine = context.machine();
+  auto source = machine.make_socket_source(request.collector);
+  if (!source) return std::unexpected(source.error());
+  auto inventory = ports::take_inventory(**source, machine.processes(), request.inventory);
+  if (!inventory) return inventory;
+  if (request.published) add_published(*inventory, machine);
+  if (request.packages || request.verify) add_packages(*inventory, request.verify, context);
+  return inventory;
+}
+
+}  // namespace apps

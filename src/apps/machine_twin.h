@@ -1,0 +1,106 @@
+// MachineTwin: a Machine held in memory, and a way to run whole command lines on it. Tests only.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apps/command_line.h"
+#include "apps/machine.h"
+#include "testkit/fake_process_source.h"
+#include "testkit/fake_socket_source.h"
+
+namespace apps {
+
+class MachineTwin {
+ public:
+  testkit::FakeSocketSource sockets;
+  testkit::FakeProcessSource processes;
+  std::map<std::string, host::PackageFinding> packages;  ///< by exe
+  base::Result<model::PublishedPorts> published;
+  model::PortPolicy policy;
+  int64_t now_unix_s = 1700003600;
+  std::optional<base::Error> no_collector;  ///< what opening a collector fails with
+  std::optional<model::CollectorKind> asked_collector;
+  std::map<std::string, std::string> variables;  ///< environment
+  unsigned columns = 0;                          ///< not 0: standard output is a terminal this wide
+
+  struct Answer {
+    int code = -1;
+    std::string out;
+    std::string err;
+  };
+  /// Runs one command line, given as words.
+  Answer run(const std::vector<std::string>& words);
+
+ private:
+  class View;
+};
+
+/// The Machine that commands get: everything is looked up in the twin.
+class MachineTwin::View final : public Machine {
+ public:
+  explicit View(MachineTwin& twin) : twin_(twin) {}
+
+  base::Result<std::unique_ptr<ports::SocketSource>> make_socket_source(
+      std::optional<model::CollectorKind> kind) override {
+    twin_.asked_collector = kind;
+    if (twin_.no_collector) return std::unexpected(*twin_.no_collector);
+    return std::make_unique<Forward>(twin_.sockets);
+  }
+  ports::ProcessSource& processes() override { return twin_.processes; }
+  std::vector<host::PackageFinding> find_packages(const std::vector<std::string>& exes, bool verify,
+                                                  const std::string&) override {
+    std::vector<host::PackageFinding> out;
+    for (const std::string& exe : exes) {
+      out.push_back(twin_.packages[exe]);
+      if (!verify) out.back().check = model::PackageCheck::kNotAsked;
+    }
+    return out;
+  }
+  base::Result<model::PublishedPorts> published_ports(uint32_t) override { return twin_.published; }
+  model::PortPolicy port_policy() override { return twin_.policy; }
+  int64_t now_unix_s() override { return twin_.now_unix_s; }
+
+ private:
+  class Forward final : public ports::SocketSource {
+   public:
+    explicit Forward(ports::SocketSource& target) : target_(target) {}
+    base::Result<ports::RawInventory> read(const ports::InventoryRequest& request) override {
+      return target_.read(request);
+    }
+    base::Result<std::vector<ports::HoldingEvidence>> look_again(
+        const std::vector<model::Socket>& ownerless,
+        std::vector<model::Holder>& late_holders) override {
+      return target_.look_again(ownerless, late_holders);
+    }
+
+   private:
+    ports::SocketSource& target_;
+  };
+
+  MachineTwin& twin_;
+};
+
+inline MachineTwin::Answer MachineTwin::run(const std::vector<std::string>& words) {
+  Answer answer;
+  Output out(answer.out);
+  Output err(answer.err);
+  Environment environment;
+  environment.variable = [this](const char* name) -> const char* {
+    const auto found = variables.find(name);
+    return found == variables.end() ? nullptr : found->second.c_str();
+  };
+  environment.make_machine = [this] { return std::make_unique<View>(*this); };
+  environment.out_is_terminal = columns != 0;
+  environment.terminal_columns = columns;
+  std::vector<const char*> arguments;
+  arguments.reserve(words.size());
+  for (const std::string& word : words) arguments.push_back(word.c_str());
+  answer.code = run_command_line(arguments, environment, out, err);
+  return answer;
+}
+
+}  // namespace apps

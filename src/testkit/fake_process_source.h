@@ -1,0 +1,22 @@
+// FakeProcessSource: processes held in memory. A pid that was not added has ended.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "ports/process_source.h"
+
+namespace testkit {
+
+class FakeProcessSource final : public ports::ProcessSource {
+ public:
+  /// A process of root with the given command; its exe is /usr/sbin/COMMAND, its parent pid 1.
+  model::Process& add(int32_t pid, const std::string& command);
+
+  model::Process read(int32_t pid, uint64_t start_time_ns) override;
+  std::vector<model::Ancestor> ancestors(int32_t pid) override;
+
+  std::map<int32_t, model::Process> processes;
+};
+
+}  // namespace testkit
