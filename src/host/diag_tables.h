@@ -1,0 +1,32 @@
+// The kernel's socket tables, read through sock_diag: TCP, UDP and UDP-Lite of both families, bound
+// TCP sockets too (Linux 6.8), and raw sockets (from /proc/net where the kernel has no raw_diag).
+// Every collector that can use netlink takes its `listed` sockets from here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "model/inventory.h"
+#include "ports/socket_source.h"
+
+namespace host {
+
+/// Appends to `into` the sockets, TCP details and namespaces of our own network namespace and, if
+/// the request asks for all, of every other one that has a name or a process; reads the port policy
+/// of each. A namespace that cannot be entered is appended with `tables_read` false and the reason.
+/// Whatever was left out clears `into.report.complete` and adds a sentence to its blind spots; the
+/// other fields of the report are the caller's. Any thread may call; it is never moved to another
+/// namespace (worker threads are). An error means that even our own tables cannot be read:
+/// kUnsupported or kPermission where sock_diag is missing or forbidden, else kIo.
+base::Result<void> read_socket_tables(const ports::InventoryRequest& request,
+                                      ports::RawInventory& into);
+
+/// The same for one more namespace, open as `netns_fd`: for one that is reached only through a
+/// descriptor or a socket. Its NetNamespace is appended with `name`, and `tables_read` false with
+/// the reason when it cannot be entered, which is no error.
+base::Result<void> read_socket_tables_of(int netns_fd, const std::string& name,
+                                         const ports::InventoryRequest& request,
+                                         ports::RawInventory& into);
+
+}  // namespace host
