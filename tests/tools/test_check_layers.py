@@ -18,6 +18,8 @@ SOUND = {
     "host/collector.cc": '#include "inventory.skel.h"\n#include "ports/merge.h"\n',
     "apps/main.cc": '#include "host/collector.h"\n#include <sys/socket.h>\n',
     "host/collector.h": "",
+    "apps/machine_twin.h": '#include "testkit/memory_source.h"\n',
+    "apps/main_test.cc": '#include "apps/machine_twin.h"\n',
 }
 
 
@@ -65,6 +67,9 @@ class CheckLayers(unittest.TestCase):
     def test_refuses_test_kit_in_the_product(self):
         self.assert_breach("apps/bad.cc", '#include "testkit/memory_source.h"\n',
                            "apps may not include from testkit")
+
+    def test_refuses_a_twin_in_the_product(self):
+        self.assert_breach("apps/bad.cc", '#include "apps/machine_twin.h"\n', "twin for tests")
 
     def test_refuses_relative_paths(self):
         self.assert_breach("ports/bad.cc", '#include "../host/collector.h"\n', "relative path")
