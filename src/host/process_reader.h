@@ -8,7 +8,8 @@
 
 namespace host {
 
-/// `proc_path` is "/proc" but in tests. Not thread-safe: it caches users and ancestors.
-std::unique_ptr<ports::ProcessSource> make_process_reader(std::string proc_path = "/proc");
+/// `proc_path` is "/proc" but in tests. Not thread-safe. Users and parents are cached for as long
+/// as the reader lives, so make one for each inventory.
+std::unique_ptr<ports::ProcessSource> make_process_reader(const std::string& proc_path = "/proc");
 
 }  // namespace host

@@ -1,6 +1,16 @@
 #include "testkit/fake_process_source.h"
 
 namespace testkit {
+namespace {
+
+constexpr uint64_t kNsPerTick = 10'000'000;  // /proc tells start times in hundredths of a second
+
+bool is_start(const model::Process& process, uint64_t start_time_ns) {
+  return start_time_ns == 0 || process.start_time_ns == 0 ||
+         start_time_ns / kNsPerTick == process.start_time_ns / kNsPerTick;
+}
+
+}  // namespace
 
 model::Process& FakeProcessSource::add(int32_t pid, const std::string& command) {
   model::Process& process = processes[pid];
@@ -14,13 +24,20 @@ model::Process& FakeProcessSource::add(int32_t pid, const std::string& command) 
   return process;
 }
 
-model::Process FakeProcessSource::read(int32_t pid, uint64_t) {
+model::Process FakeProcessSource::read(int32_t pid, uint64_t start_time_ns) {
+  model::Process out;
   const auto found = processes.find(pid);
-  if (found != processes.end()) return found->second;
-  model::Process ended;
-  ended.pid = pid;
-  ended.gone = true;
-  return ended;
+  if (found == processes.end() || !is_start(found->second, start_time_ns)) {
+    out.pid = pid;
+    out.gone = true;
+    return out;
+  }
+  out = found->second;
+  out.ancestors.clear();
+  out.package.clear();
+  out.package_version.clear();
+  out.package_check = model::PackageCheck::kNotAsked;
+  return out;
 }
 
 std::vector<model::Ancestor> FakeProcessSource::ancestors(int32_t pid) {

@@ -1,4 +1,6 @@
-// FakeProcessSource: processes held in memory. A pid that was not added has ended.
+// FakeProcessSource: the in-memory twin of host::ProcessReader, held to the same contract
+// (testkit/process_source_contract.h). A pid that was not added has ended; one added with another
+// start time (0 = any) has been used again.
 #pragma once
 
 #include <map>
