@@ -11,6 +11,7 @@ namespace base {
 namespace {
 
 constexpr size_t kBlockBytes = 128U << 10U;
+constexpr size_t kLongestNumber = 20;  // "-9223372036854775808"
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 bool needs_no_escape(char c) {
@@ -18,75 +19,106 @@ bool needs_no_escape(char c) {
   return value >= 0x20 && value < 0x7F && c != '"' && c != '\\';
 }
 
-void append_unicode_escape(std::string& out, unsigned value) {
-  out += "\\u";
-  for (int shift = 12; shift >= 0; shift -= 4)
-    out += kHexDigits[value >> static_cast<unsigned>(shift) & 0xFU];
+/// A backslash, "u" and four hexadecimal digits.
+std::string escaped(unsigned value) {
+  return {'\\',
+          'u',
+          kHexDigits[value >> 12U & 0xFU],
+          kHexDigits[value >> 8U & 0xFU],
+          kHexDigits[value >> 4U & 0xFU],
+          kHexDigits[value & 0xFU]};
 }
 
 }  // namespace
 
-JsonWriter::JsonWriter(Sink sink) : sink_(std::move(sink)) { buffer_.reserve(kBlockBytes + 4096); }
+JsonWriter::JsonWriter(Sink sink)
+    : sink_(std::move(sink)), buffer_(new char[kBlockBytes]), end_(buffer_.get()) {}
 
-void JsonWriter::flush_if_full() {
-  if (buffer_.size() < kBlockBytes) return;
-  sink_(buffer_);
-  buffer_.clear();
+void JsonWriter::flush() {
+  const auto size = static_cast<size_t>(end_ - buffer_.get());
+  if (size > 0) sink_(std::string_view(buffer_.get(), size));
+  end_ = buffer_.get();
+}
+
+size_t JsonWriter::room() const { return kBlockBytes - static_cast<size_t>(end_ - buffer_.get()); }
+
+void JsonWriter::make_room(size_t bytes) {
+  if (room() < bytes) flush();
+}
+
+void JsonWriter::append(std::string_view text) {
+  if (text.size() <= room()) {
+    end_ += text.copy(end_, text.size());
+    return;
+  }
+  while (!text.empty()) {
+    make_room(1);
+    const size_t taken = text.copy(end_, room());
+    end_ += taken;
+    text.remove_prefix(taken);
+  }
+}
+
+void JsonWriter::append(char c) {
+  make_room(1);
+  *end_++ = c;
 }
 
 void JsonWriter::comma() {
-  if (std::exchange(after_key_, false)) return;
-  if (has_item_.empty()) return;
-  if (has_item_.back()) buffer_ += ',';
-  has_item_.back() = true;
+  if (std::exchange(needs_comma_, true)) append(',');
+}
+
+void JsonWriter::open(char bracket) {
+  comma();
+  append(bracket);
+  ++depth_;
+  needs_comma_ = false;
+}
+
+void JsonWriter::close(char bracket) {
+  assert(depth_ > 0);
+  --depth_;
+  append(bracket);
+  needs_comma_ = true;
 }
 
 JsonWriter& JsonWriter::begin_object() {
-  comma();
-  buffer_ += '{';
-  has_item_.push_back(false);
+  open('{');
   return *this;
 }
 
 JsonWriter& JsonWriter::end_object() {
-  assert(!has_item_.empty() && !after_key_);
-  has_item_.pop_back();
-  buffer_ += '}';
-  flush_if_full();
+  close('}');
   return *this;
 }
 
 JsonWriter& JsonWriter::begin_array() {
-  comma();
-  buffer_ += '[';
-  has_item_.push_back(false);
+  open('[');
   return *this;
 }
 
 JsonWriter& JsonWriter::end_array() {
-  assert(!has_item_.empty() && !after_key_);
-  has_item_.pop_back();
-  buffer_ += ']';
-  flush_if_full();
+  close(']');
   return *this;
 }
 
 JsonWriter& JsonWriter::key(std::string_view name) {
   comma();
-  buffer_ += '"';
-  buffer_ += name;
-  buffer_ += "\":";
-  after_key_ = true;
+  make_room(name.size() + 3);
+  *end_++ = '"';
+  append(name);
+  append("\":");
+  needs_comma_ = false;
   return *this;
 }
 
 JsonWriter& JsonWriter::string(std::string_view text) {
   comma();
-  buffer_ += '"';
+  append('"');
   while (!text.empty()) {
     size_t plain = 0;
     while (plain < text.size() && needs_no_escape(text[plain])) ++plain;
-    buffer_ += text.substr(0, plain);
+    append(text.substr(0, plain));
     text.remove_prefix(plain);
     if (text.empty()) break;
     const auto value = static_cast<unsigned char>(text.front());
@@ -98,40 +130,38 @@ JsonWriter& JsonWriter::string(std::string_view text) {
         if (is_valid_utf8(text.substr(0, tried))) length = tried;
       }
       if (length != 0) {
-        buffer_ += text.substr(0, length);
+        append(text.substr(0, length));
       } else {
-        append_unicode_escape(buffer_, 0xDC00U + value);
+        append(escaped(0xDC00U + value));
         length = 1;
       }
     } else if (value == '"' || value == '\\') {
-      buffer_ += '\\';
-      buffer_ += text.front();
+      append('\\');
+      append(text.front());
     } else if (value == '\n') {
-      buffer_ += "\\n";
+      append("\\n");
     } else if (value == '\t') {
-      buffer_ += "\\t";
+      append("\\t");
     } else {
-      append_unicode_escape(buffer_, value);
+      append(escaped(value));
     }
     text.remove_prefix(length);
   }
-  buffer_ += '"';
+  append('"');
   return *this;
 }
 
 JsonWriter& JsonWriter::number(int64_t value) {
   comma();
-  std::array<char, 24> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  buffer_.append(digits.data(), end);
+  make_room(kLongestNumber);
+  end_ = std::to_chars(end_, end_ + kLongestNumber, value).ptr;
   return *this;
 }
 
 JsonWriter& JsonWriter::number_unsigned(uint64_t value) {
   comma();
-  std::array<char, 24> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  buffer_.append(digits.data(), end);
+  make_room(kLongestNumber);
+  end_ = std::to_chars(end_, end_ + kLongestNumber, value).ptr;
   return *this;
 }
 
@@ -141,32 +171,31 @@ JsonWriter& JsonWriter::decimal(double value, int digits_after_point) {
   const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value,
                                           std::chars_format::fixed, digits_after_point);
   assert(error == std::errc{});
-  buffer_.append(digits.data(), end);
+  append({digits.data(), end});
   return *this;
 }
 
 JsonWriter& JsonWriter::boolean(bool value) {
   comma();
-  buffer_ += value ? "true" : "false";
+  append(value ? "true" : "false");
   return *this;
 }
 
 JsonWriter& JsonWriter::null() {
   comma();
-  buffer_ += "null";
+  append("null");
   return *this;
 }
 
 JsonWriter& JsonWriter::newline() {
-  buffer_ += '\n';
+  append('\n');
   return *this;
 }
 
 void JsonWriter::finish() {
-  assert(has_item_.empty() && !after_key_);
-  buffer_ += '\n';
-  sink_(buffer_);
-  buffer_.clear();
+  assert(depth_ == 0);
+  append('\n');
+  flush();
 }
 
 }  // namespace base

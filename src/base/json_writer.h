@@ -7,9 +7,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace base {
 
@@ -57,13 +57,21 @@ class JsonWriter {
   void finish();
 
  private:
+  void append(std::string_view text);
+  void append(char c);
   void comma();
-  void flush_if_full();
+  void open(char bracket);
+  void close(char bracket);
+  /// Makes sure that so many bytes (few) can be written at `end_`.
+  void make_room(size_t bytes);
+  [[nodiscard]] size_t room() const;
+  void flush();
 
   Sink sink_;
-  std::string buffer_;
-  std::vector<bool> has_item_;
-  bool after_key_ = false;
+  std::unique_ptr<char[]> buffer_;
+  char* end_;
+  size_t depth_ = 0;
+  bool needs_comma_ = false;  ///< a value of the present object or array stands before
 };
 
 }  // namespace base

@@ -10,6 +10,36 @@ namespace {
 
 constexpr std::array<uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 
+uint16_t group(const IpAddress& address, int i) {
+  return static_cast<uint16_t>(address.bytes[2 * i] << 8U | address.bytes[2 * i + 1]);
+}
+
+struct ZeroRun {
+  int first = -1;
+  int count = 0;
+};
+
+// RFC 5952 section 4.2: the first of the longest runs of zero groups, never a single group.
+ZeroRun longest_zero_run(const IpAddress& address) {
+  ZeroRun best;
+  for (int i = 0; i < 8;) {
+    int end = i;
+    while (end < 8 && group(address, end) == 0) ++end;
+    if (end - i > best.count && end - i > 1) best = {i, end - i};
+    i = end + 1;
+  }
+  return best;
+}
+
+void hexadecimal(uint16_t value, char*& end) {
+  bool started = false;
+  for (int shift = 12; shift >= 0; shift -= 4) {
+    const unsigned digit = value >> static_cast<unsigned>(shift) & 0xFU;
+    started |= digit != 0 || shift == 0;
+    if (started) *end++ = "0123456789abcdef"[digit];
+  }
+}
+
 }  // namespace
 
 bool IpAddress::is_v4_mapped() const {
@@ -73,11 +103,48 @@ IpAddress IpAddress::any(Family family) {
   return out;
 }
 
+char* format_address(const IpAddress& address, char (&out)[kLongestAddress]) {
+  char* end = out;
+  const auto decimal = [&](uint8_t byte) {
+    if (byte >= 100) *end++ = static_cast<char>('0' + byte / 100);
+    if (byte >= 10) *end++ = static_cast<char>('0' + byte / 10 % 10);
+    *end++ = static_cast<char>('0' + byte % 10);
+  };
+  const auto dotted = [&](const uint8_t* four) {
+    for (int i = 0; i < 4; ++i) {
+      if (i > 0) *end++ = '.';
+      decimal(four[i]);
+    }
+  };
+  if (address.family == Family::kIpv4) {
+    dotted(address.bytes.data());
+    return end;
+  }
+  const ZeroRun zeros = longest_zero_run(address);
+  // RFC 5952 section 5: the mixed form where the address holds an IPv4 one (mapped, or compatible
+  // by RFC 4291), as every tool on the C library's inet_ntop() prints it.
+  const bool holds_ipv4 = address.is_v4_mapped() || (zeros.first == 0 && zeros.count == 6);
+  const int groups = holds_ipv4 ? 6 : 8;
+  for (int i = 0; i < groups; ++i) {
+    if (i == zeros.first) {
+      *end++ = ':';
+      *end++ = ':';
+      i += zeros.count - 1;
+      continue;
+    }
+    if (i > 0 && end[-1] != ':') *end++ = ':';
+    hexadecimal(group(address, i), end);
+  }
+  if (holds_ipv4) {
+    if (end[-1] != ':') *end++ = ':';
+    dotted(address.bytes.data() + 12);
+  }
+  return end;
+}
+
 std::string to_string(const IpAddress& address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  const int family = address.family == Family::kIpv4 ? AF_INET : AF_INET6;
-  inet_ntop(family, address.bytes.data(), text.data(), text.size());
-  return text.data();
+  char text[kLongestAddress];
+  return {text, format_address(address, text)};
 }
 
 std::optional<IpAddress> parse_ip_address(std::string_view text) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,6 +34,10 @@ struct IpAddress {
 
 /// Text per RFC 5952 for IPv6; no brackets, no zone.
 std::string to_string(const IpAddress& address);
+/// Writes the same text and returns its end. inet_ntop() formats IPv6 through printf, and a hundred
+/// thousand sockets have two addresses each.
+inline constexpr size_t kLongestAddress = 45;
+char* format_address(const IpAddress& address, char (&out)[kLongestAddress]);
 /// Takes "10.0.0.5", "::1", "[::1]" and "::ffff:10.0.0.5"; a zone ("%eth0") is refused.
 std::optional<IpAddress> parse_ip_address(std::string_view text);
 

@@ -1,3 +1,7 @@
+#include <arpa/inet.h>
+
+#include <random>
+
 #include <gtest/gtest.h>
 
 #include "model/address.h"
@@ -81,6 +85,34 @@ TEST(SocketState, CloseMeansUnconnectedForUdpAndClosedForTcp) {
   EXPECT_EQ(model::state_from_name("ESTAB"), SocketState::kEstablished);
   EXPECT_EQ(model::state_from_name("time-wait"), SocketState::kTimeWait);
   EXPECT_EQ(model::state_from_name("nonsense"), std::nullopt);
+}
+
+TEST(IpAddress, IsWrittenAsTheCLibraryWritesIt) {
+  std::mt19937 random(1744);
+  for (int round = 0; round < 20000; ++round) {
+    std::array<uint8_t, 16> bytes{};
+    // Groups are zero, small or large, so that runs of zeros of all lengths and places come up.
+    for (size_t i = 0; i < 8; ++i) {
+      const unsigned kind = random() % 4;
+      const auto value = static_cast<uint16_t>(kind < 2 ? 0 : random() % (kind == 2 ? 16 : 65536));
+      bytes[2 * i] = static_cast<uint8_t>(value >> 8U);
+      bytes[2 * i + 1] = static_cast<uint8_t>(value & 0xFFU);
+    }
+    if (round % 8 == 0) {
+      std::fill_n(bytes.begin(), 10, uint8_t{0});
+      bytes[10] = bytes[11] = 0xFF;
+    }
+    std::array<char, INET6_ADDRSTRLEN> expected{};
+    const auto v6 = model::IpAddress::v6(bytes.data());
+    ASSERT_NE(inet_ntop(AF_INET6, bytes.data(), expected.data(), expected.size()), nullptr);
+    ASSERT_EQ(model::to_string(v6), expected.data());
+    const auto v4_bits = static_cast<uint32_t>(random());
+    ASSERT_NE(inet_ntop(AF_INET, &v4_bits, expected.data(), expected.size()), nullptr);
+    ASSERT_EQ(model::to_string(model::IpAddress::v4(v4_bits)), expected.data());
+  }
+  const std::array<uint8_t, 16> widest{255, 255, 255, 255, 255, 255, 255, 255,
+                                       255, 255, 255, 255, 255, 255, 255, 255};
+  EXPECT_EQ(model::to_string(model::IpAddress::v6(widest.data())).size(), 39U);
 }
 
 }  // namespace
