@@ -36,6 +36,12 @@ class Machine {
   virtual base::Result<model::PublishedPorts> published_ports(uint32_t netns) = 0;
   /// See host/port_policy.h; of the own namespace.
   virtual model::PortPolicy port_policy() = 0;
+  /// See host/local_addresses.h; of the own namespace, empty = not known.
+  virtual std::vector<model::IpAddress> local_addresses() = 0;
+  /// Whether find_packages() has lists to look in: an empty answer then means "no package".
+  virtual bool has_package_lists() = 0;
+  /// Whether we run as root, who could not see more by asking again.
+  virtual bool caller_is_root() = 0;
   /// Wall clock, seconds since 1970.
   virtual int64_t now_unix_s() = 0;
 };

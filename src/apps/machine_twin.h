@@ -21,6 +21,9 @@ class MachineTwin {
   std::map<std::string, host::PackageFinding> packages;  ///< by exe
   base::Result<model::PublishedPorts> published;
   model::PortPolicy policy;
+  std::vector<model::IpAddress> local_addresses;
+  bool has_package_lists = true;
+  bool caller_is_root = true;
   int64_t now_unix_s = 1700003600;
   std::optional<base::Error> no_collector;  ///< what opening a collector fails with
   std::optional<model::CollectorKind> asked_collector;
@@ -62,6 +65,9 @@ class MachineTwin::View final : public Machine {
   }
   base::Result<model::PublishedPorts> published_ports(uint32_t) override { return twin_.published; }
   model::PortPolicy port_policy() override { return twin_.policy; }
+  std::vector<model::IpAddress> local_addresses() override { return twin_.local_addresses; }
+  bool has_package_lists() override { return twin_.has_package_lists; }
+  bool caller_is_root() override { return twin_.caller_is_root; }
   int64_t now_unix_s() override { return twin_.now_unix_s; }
 
  private:
