@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "model/inventory.h"
@@ -19,8 +21,10 @@ namespace host {
 /// other fields of the report are the caller's. Any thread may call; it is never moved to another
 /// namespace (worker threads are). An error means that even our own tables cannot be read:
 /// kUnsupported or kPermission where sock_diag is missing or forbidden, else kIo.
+/// `only`, if set, narrows to the namespaces of these inode numbers.
 base::Result<void> read_socket_tables(const ports::InventoryRequest& request,
-                                      ports::RawInventory& into);
+                                      ports::RawInventory& into,
+                                      const std::optional<std::vector<uint32_t>>& only = {});
 
 /// The same for one more namespace, open as `netns_fd`: for one that is reached only through a
 /// descriptor or a socket. Its NetNamespace is appended with `name`, and `tables_read` false with

@@ -15,8 +15,4 @@ namespace host {
 base::Result<void> read_proc_table(model::Protocol protocol, uint32_t netns,
                                    std::vector<model::Socket>& sockets);
 
-inline base::Result<void> read_raw_from_proc(uint32_t netns, std::vector<model::Socket>& sockets) {
-  return read_proc_table(model::Protocol::kRaw, netns, sockets);
-}
-
 }  // namespace host

@@ -1,0 +1,201 @@
+#include "host/namespace_tables.h"
+
+#include <algorithm>
+#include <atomic>
+#include <span>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/fd.h"
+#include "host/net_namespaces.h"
+#include "host/port_policy.h"
+
+namespace host {
+namespace {
+
+/// All or nothing: half a table would be taken for the whole.
+base::Result<void> read_here(const TableFunction& read, TablePart& part,
+                             model::NetNamespace& space) {
+  const size_t socket_count = part.listed.size();
+  const size_t detail_count = part.tcp_details.size();
+  space.policy = read_port_policy();
+  auto result = read(space.inode, part);
+  space.tables_read = result.has_value();
+  if (!result) {
+    part.listed.resize(socket_count);
+    part.tcp_details.resize(detail_count);
+    space.why = result.error().message;
+  }
+  return result;
+}
+
+base::Result<base::Fd> open_and_enter(const NamespaceRef& ref) {
+  auto fd = open_net_namespace(ref);
+  if (!fd) return fd;
+  if (auto entered = enter_net_namespace(fd->get()); !entered) {
+    return std::unexpected(entered.error());
+  }
+  return fd;
+}
+
+model::NetNamespace describe(const NamespaceRef& ref) {
+  model::NetNamespace space;
+  space.inode = ref.inode;
+  space.name = ref.name;
+  space.sample_pid = ref.pids.empty() ? 0 : ref.pids.front();
+  space.own = ref.own;
+  return space;
+}
+
+void add_blind_spot(ports::RawInventory& into, std::string sentence) {
+  into.report.complete = false;
+  into.report.blind_spots.push_back(std::move(sentence));
+}
+
+/// Appends the part and moves its references to details behind those that are there already.
+void append(TablePart&& part, ports::RawInventory& into) {
+  const auto offset = static_cast<int32_t>(into.tcp_details.size());
+  into.tcp_details.insert(into.tcp_details.end(), part.tcp_details.begin(), part.tcp_details.end());
+  if (offset > 0) {
+    for (auto& socket : part.listed) {
+      if (socket.detail >= 0) socket.detail += offset;
+    }
+  }
+  if (into.listed.empty()) {
+    into.listed = std::move(part.listed);
+  } else {
+    into.listed.insert(into.listed.end(), part.listed.begin(), part.listed.end());
+  }
+  if (part.interrupted) {
+    add_blind_spot(into,
+                   "The socket tables changed during every attempt to read them; sockets may be "
+                   "missing or listed twice.");
+  }
+}
+
+/// Reads namespaces other than our own with a few threads, each of which wanders from one to the
+/// next and ends in the last.
+class ForeignReader {
+ public:
+  ForeignReader(std::span<const NamespaceRef> refs, const TableFunction& read)
+      : refs_(refs), read_(read) {
+    for (const auto& ref : refs) spaces_.push_back(describe(ref));
+  }
+
+  void start() {
+    const size_t count =
+        std::min<size_t>(refs_.size(), std::clamp(std::thread::hardware_concurrency(), 1U, 4U));
+    parts_.resize(count);
+    threads_.reserve(count);
+    try {
+      for (size_t i = 0; i < count; ++i) {
+        threads_.emplace_back([this, i] { work(parts_[i]); });
+      }
+    } catch (const std::system_error&) {
+      // Threads that did start take the whole work; without any, `finish` says so.
+    }
+  }
+
+  void finish(ports::RawInventory& into) {
+    for (auto& thread : threads_) thread.join();
+    for (size_t i = next_; i < refs_.size(); ++i) {
+      spaces_[i].why = "no thread could be started to enter it; try again on a less busy machine";
+    }
+    for (auto& part : parts_) append(std::move(part), into);
+    for (auto& space : spaces_) into.namespaces.push_back(std::move(space));
+  }
+
+ private:
+  void work(TablePart& part) {
+    for (;;) {
+      const size_t i = next_.fetch_add(1);
+      if (i >= refs_.size()) return;
+      if (const auto entered = open_and_enter(refs_[i]); !entered) {
+        spaces_[i].why = entered.error().message;
+      } else {
+        (void)read_here(read_, part, spaces_[i]);  // which notes a failure in the namespace
+      }
+    }
+  }
+
+  std::span<const NamespaceRef> refs_;
+  const TableFunction& read_;
+  std::vector<model::NetNamespace> spaces_;
+  std::vector<TablePart> parts_;
+  std::atomic<size_t> next_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+void report_unread(uint32_t processes_hidden, ports::RawInventory& into) {
+  const auto unread = std::ranges::count(into.namespaces, false, &model::NetNamespace::tables_read);
+  if (unread > 0) {
+    add_blind_spot(into, "Network namespaces that could not be entered: " + std::to_string(unread) +
+                             "; their sockets are not listed.");
+  }
+  if (processes_hidden > 0) {
+    add_blind_spot(into, "Processes whose network namespace may not be looked up: " +
+                             std::to_string(processes_hidden) +
+                             "; sockets of namespaces in which only they live are not listed.");
+  }
+}
+
+base::Result<NamespaceList> list_namespaces(bool all_namespaces) {
+  if (all_namespaces) return find_net_namespaces();
+  auto own = own_net_namespace();
+  if (!own) return std::unexpected(own.error());
+  NamespaceList list;
+  list.namespaces.push_back(std::move(*own));
+  return list;
+}
+
+}  // namespace
+
+base::Result<void> read_each_namespace(bool all_namespaces, const TableFunction& read,
+                                       ports::RawInventory& into,
+                                       const std::optional<std::vector<uint32_t>>& only) {
+  auto list = list_namespaces(all_namespaces);
+  if (!list) return std::unexpected(list.error());
+  if (only) {
+    std::erase_if(list->namespaces, [&](const NamespaceRef& ref) {
+      return std::ranges::find(*only, ref.inode) == only->end();
+    });
+  }
+  const std::span<const NamespaceRef> refs = list->namespaces;
+  const bool own_wanted = !refs.empty() && refs.front().own;
+  ForeignReader foreign(refs.subspan(own_wanted ? 1 : 0), read);
+  foreign.start();
+  base::Result<void> result;
+  if (own_wanted) {
+    TablePart part;
+    model::NetNamespace own = describe(refs.front());
+    result = read_here(read, part, own);
+    append(std::move(part), into);
+    into.namespaces.push_back(std::move(own));
+  }
+  foreign.finish(into);
+  if (result) report_unread(list->processes_hidden, into);
+  return result;
+}
+
+base::Result<void> read_one_namespace(int netns_fd, const std::string& name,
+                                      const TableFunction& read, ports::RawInventory& into) {
+  const auto inode = net_namespace_inode(netns_fd);
+  if (!inode) return std::unexpected(inode.error());
+  NamespaceRef ref;
+  ref.inode = *inode;
+  ref.name = name;
+  TablePart part;
+  model::NetNamespace space = describe(ref);
+  const auto entered = run_in_net_namespace(netns_fd, [&] { return read_here(read, part, space); });
+  if (!entered) {
+    space.why = entered.error().message;
+    add_blind_spot(into, "Network namespace " + std::to_string(*inode) +
+                             " could not be read: " + space.why + ".");
+  }
+  append(std::move(part), into);
+  into.namespaces.push_back(std::move(space));
+  return {};
+}
+
+}  // namespace host
