@@ -1,8 +1,9 @@
 #include "host/proc_tables.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "base/fd.h"
 #include "format/proc_net.h"
+#include "host/namespace_tables.h"
 
 namespace host {
 namespace {
@@ -45,6 +47,30 @@ base::Result<void> read_table(const std::string& path, const format::ProcNetCont
   return {};
 }
 
+/// Whether the request leaves room for this socket. The "port" of a raw socket is a protocol
+/// number: never an answer to a question about ports.
+bool is_wanted(const model::Socket& socket, const ports::InventoryRequest& request) {
+  if (request.listeners_only && !socket.is_listener()) return false;
+  if (!request.ports) return true;
+  return socket.protocol != model::Protocol::kRaw && (request.ports->contains(socket.local.port) ||
+                                                      request.ports->contains(socket.remote.port));
+}
+
+base::Result<void> read_all_protocols(const ports::InventoryRequest& request, uint32_t netns,
+                                      std::vector<model::Socket>& sockets) {
+  using model::Protocol;
+  for (const Protocol protocol :
+       {Protocol::kTcp, Protocol::kUdp, Protocol::kUdpLite, Protocol::kRaw}) {
+    const auto first = static_cast<std::ptrdiff_t>(sockets.size());
+    if (auto read = read_proc_table(protocol, netns, sockets); !read) return read;
+    const auto unwanted =
+        std::remove_if(sockets.begin() + first, sockets.end(),
+                       [&](const model::Socket& socket) { return !is_wanted(socket, request); });
+    sockets.erase(unwanted, sockets.end());
+  }
+  return {};
+}
+
 }  // namespace
 
 base::Result<void> read_proc_table(model::Protocol protocol, uint32_t netns,
@@ -61,6 +87,15 @@ base::Result<void> read_proc_table(model::Protocol protocol, uint32_t netns,
     if (auto read = read_table(path, context, sockets); !read) return read;
   }
   return {};
+}
+
+base::Result<void> read_proc_tables(const ports::InventoryRequest& request,
+                                    ports::RawInventory& into,
+                                    const std::optional<std::vector<uint32_t>>& only) {
+  const TableFunction read = [&](uint32_t netns, TablePart& part) {
+    return read_all_protocols(request, netns, part.listed);
+  };
+  return read_each_namespace(request.all_namespaces, read, into, only);
 }
 
 }  // namespace host
