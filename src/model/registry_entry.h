@@ -18,7 +18,9 @@ struct RegistryEntry {
   std::string_view description;
   std::string_view assignee;
   std::string_view contact;
-  std::string_view registered;  ///< "YYYY-MM-DD" or "" (rows of before about 2000 have none)
+  /// As IANA writes it, "YYYY-MM-DD" or "YYYY-MM"; "" in most rows of before 2002. The built-in
+  /// table has "after 2015-07-24" where its sources tell no more than that.
+  std::string_view registered;
   std::string_view modified;
   std::string_view reference;     ///< "[RFC4251]"
   std::string_view unauthorized;  ///< "Unauthorized Use Reported"
