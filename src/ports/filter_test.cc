@@ -33,11 +33,13 @@ model::Inventory machine() {
   sockets.add(Protocol::kTcp, "[::]:2024", SocketState::kListen).uid = 5;
   sockets.evidence = {{sockets.raw.listed.back().inode, model::Holding::kHidden}};
   processes.add(812, "nginx").placement.unit = "nginx.service";
-  model::Process& worker = processes.add(813, "nginx");
-  worker.user = "www-data";
-  worker.package = "nginx-core";
+  processes.add(813, "nginx").user = "www-data";
   processes.add(400, "systemd-resolve").user = "systemd-resolve";
   auto inventory = take_inventory(sockets, processes, {});
+  // Packages are looked up after the inventory is taken, and only where one is asked for.
+  for (auto& process : inventory->processes) {
+    if (process.pid == 813) process.package = "nginx-core";
+  }
   return *inventory;
 }
 
