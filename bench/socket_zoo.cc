@@ -156,7 +156,7 @@ Report collect(const zoo::Child& child) {
   std::memcpy(report.held.data(), bytes.data(), report.held.size() * sizeof(zoo::Held));
   if (report.held.empty() || report.held.back().pid != 0) {
     std::fprintf(stderr, "socket_zoo: a worker failed; its message is above\n");
-    std::exit(3);  // the other workers die with us
+    std::_Exit(3);  // the other workers die with us
   }
   report.netns = report.held.back().inode;
   report.held.pop_back();
@@ -262,6 +262,7 @@ int main(int count, char** arguments) {
     return 3;
   }
   std::vector<pid_t> idle;
+  idle.reserve(plan->idle);
   for (uint32_t i = 0; i < plan->idle; ++i) {
     idle.push_back(zoo::spawn([] {
       prctl(PR_SET_NAME, "zoo-idle");

@@ -53,7 +53,7 @@ void bring_loopback_up() {
 
 uint32_t own_network_namespace() {
   struct stat status{};
-  check(stat("/proc/self/ns/net", &status), "stat /proc/self/ns/net");
+  check(stat("/proc/thread-self/ns/net", &status), "stat a netns");
   return static_cast<uint32_t>(status.st_ino);
 }
 
@@ -154,7 +154,8 @@ pid_t spawn(const std::function<void()>& body) {
   const pid_t child = check(fork(), "fork");
   if (child != 0) return child;
   check(prctl(PR_SET_PDEATHSIG, SIGKILL), "ask to die with the parent");
-  if (getppid() != parent) std::_Exit(0);
+  // A parent outside the child's own pid namespace is numbered 0.
+  if (getppid() != parent && getppid() != 0) std::_Exit(0);
   const int null = check(open("/dev/null", O_RDWR | O_CLOEXEC), "open /dev/null");
   check(dup2(null, STDIN_FILENO), "redirect standard input");
   check(dup2(null, STDOUT_FILENO), "redirect standard output");
