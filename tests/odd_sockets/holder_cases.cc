@@ -168,8 +168,9 @@ void* thread_with_own_table(void* argument) {
 }
 
 void own_table(Notebook& notebook) {
-  static ThreadJob job;  // outlives this function: the thread stands still for ever
-  job.notebook = &notebook;
+  static ThreadJob job;                  // outlives this function: the thread stands still for ever
+  static Notebook of_thread = notebook;  // closed by the thread, in its own table
+  job.notebook = &of_thread;
   job.inherited = zoo::listening_socket(loopback(3108));
   pthread_barrier_init(&job.done, nullptr, 2);
   start_thread(thread_with_own_table, &job);
@@ -344,23 +345,23 @@ void other_user(Notebook& notebook) {
 
 std::vector<Case> holder_cases() {
   return {
-      {"reuseport-group", "three processes listen on one port", reuseport_group},
-      {"fork-shared", "one listener inherited by two children", fork_shared},
-      {"two-descriptors", "one listener under two descriptors of one process", two_descriptors},
-      {"passed-and-kept", "a listener passed to another process by SCM_RIGHTS", passed_and_kept},
-      {"passed-and-closed", "as before, and closed by the sender", passed_and_closed},
-      {"in-flight", "a listener that sits in a unix socket's queue only", in_flight},
-      {"own-table", "a thread with a descriptor table of its own", own_table},
-      {"threads", "three threads that share one table: one holder, not three", threads},
-      {"exited-leader", "the main thread has exited, another one goes on", exited_leader},
-      {"shared-table", "two processes that share one descriptor table", shared_table},
-      {"deleted-program", "the holder's program file was deleted", deleted_program},
-      {"io-uring", "a listener held as a fixed file of io_uring only", io_uring_fixed_file},
-      {"nameless-namespace", "a listener in a namespace without name and process",
+      {"reuseport-group", "three processes listen on one port", 3, reuseport_group},
+      {"fork-shared", "one listener inherited by two children", 3, fork_shared},
+      {"two-descriptors", "one listener under two descriptors of one process", 2, two_descriptors},
+      {"passed-and-kept", "a listener passed to another process by SCM_RIGHTS", 2, passed_and_kept},
+      {"passed-and-closed", "as before, and closed by the sender", 1, passed_and_closed},
+      {"in-flight", "a listener that sits in a unix socket's queue only", 1, in_flight},
+      {"own-table", "a thread with a descriptor table of its own", 3, own_table},
+      {"threads", "three threads that share one table: one holder, not three", 1, threads},
+      {"exited-leader", "the main thread has exited, another one goes on", 1, exited_leader},
+      {"shared-table", "two processes that share one descriptor table", 2, shared_table},
+      {"deleted-program", "the holder's program file was deleted", 1, deleted_program},
+      {"io-uring", "a listener held as a fixed file of io_uring only", 1, io_uring_fixed_file},
+      {"nameless-namespace", "a listener in a namespace without name and process", 1,
        nameless_namespace},
-      {"pid-namespace", "the holder is pid 1 of a namespace of its own", pid_namespace},
-      {"hostile-name", "control characters and broken UTF-8 in the command name", hostile_name},
-      {"other-user", "the holder runs as another user", other_user},
+      {"pid-namespace", "the holder is pid 1 of a namespace of its own", 1, pid_namespace},
+      {"hostile-name", "control characters and broken UTF-8 in the command name", 1, hostile_name},
+      {"other-user", "the holder runs as another user", 1, other_user},
   };
 }
 

@@ -107,7 +107,8 @@ int main(int count, char** arguments) {
       one.make(notebook);
     });
     const std::vector<odd::Observation> seen = collect(child);
-    if (seen.empty()) {
+    const bool skipped = seen.size() == 1 && seen.front().skipped[0] != '\0';
+    if (seen.size() != one.records && !skipped) {
       std::fprintf(stderr, "odd_sockets: the case %s failed; its message is above\n", one.name);
       return 3;
     }

@@ -57,6 +57,7 @@ void set_text(char* field, size_t size, std::string_view text);
 struct Case {
   const char* name;
   const char* about;
+  size_t records;  ///< how many it must yield, unless it is skipped: a process that died is noticed
   /// Runs in a process of its own, which stands still afterwards.
   void (*make)(Notebook&);
 };

@@ -213,19 +213,19 @@ void multipath(Notebook& notebook) {
 
 std::vector<Case> state_cases() {
   return {
-      {"dual-stack", "an IPv6 listener that takes IPv4 too, with such a client", dual_stack},
-      {"v6-only", "IPv4 and IPv6 listeners side by side on one port", v6_only},
-      {"datagram", "UDP with and without a peer, IPv4 and IPv6", datagram},
-      {"raw", "raw ICMP sockets", raw},
-      {"time-wait", "a connection that is over", time_wait},
-      {"not-accepted", "connections that wait in a listener's queue", not_accepted},
-      {"handshake", "a connection that is half open", handshake},
-      {"syn-sent", "a connect that gets no answer", syn_sent},
-      {"orphans", "connections that one program closed and the other did not", orphans},
-      {"half-closed", "a connection shut down in one direction, held at both ends", half_closed},
-      {"bound-only", "TCP sockets that are bound and neither listen nor connect", bound_only},
-      {"interface", "a listener bound to one interface", bound_to_interface},
-      {"multipath", "Multipath TCP: a listener and its connections", multipath},
+      {"dual-stack", "an IPv6 listener that takes IPv4 too, with such a client", 3, dual_stack},
+      {"v6-only", "IPv4 and IPv6 listeners side by side on one port", 2, v6_only},
+      {"datagram", "UDP with and without a peer, IPv4 and IPv6", 4, datagram},
+      {"raw", "raw ICMP sockets", 2, raw},
+      {"time-wait", "a connection that is over", 2, time_wait},
+      {"not-accepted", "connections that wait in a listener's queue", 7, not_accepted},
+      {"handshake", "a connection that is half open", 3, handshake},
+      {"syn-sent", "a connect that gets no answer", 4, syn_sent},
+      {"orphans", "connections that one program closed and the other did not", 5, orphans},
+      {"half-closed", "a connection shut down in one direction, held at both ends", 3, half_closed},
+      {"bound-only", "TCP sockets that are bound and neither listen nor connect", 2, bound_only},
+      {"interface", "a listener bound to one interface", 1, bound_to_interface},
+      {"multipath", "Multipath TCP: a listener and its connections", 5, multipath},
   };
 }
 
