@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -16,30 +17,35 @@ Result<void> read_file_at(int directory_fd, const char* path, std::string& out,
   out.clear();
   Fd fd(::openat(directory_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!fd.valid()) return fail_errno(std::string("open ") + path, errno);
+  // A regular file tells its size, so one read takes it whole and the next sees the end. Files of
+  // /proc say 0: one page holds most of them, and doubling keeps the large ones linear.
+  struct stat status{};
+  const bool has_size = ::fstat(fd.get(), &status) == 0 && status.st_size > 0;
+  size_t room = has_size ? std::min(static_cast<size_t>(status.st_size), limit_bytes) + 1 : 4096;
   size_t used = 0;
-  // One read fills most /proc files; the second sees the end. Doubling keeps large files linear.
-  size_t room = 4096;
   for (;;) {
-    if (out.size() < used + room) out.resize(used + room);
-    const ssize_t got = ::read(fd.get(), out.data() + used, out.size() - used);
+    ssize_t got = 0;
+    int error_number = 0;
+    out.resize_and_overwrite(used + room, [&](char* data, size_t) {
+      got = ::read(fd.get(), data + used, room);
+      error_number = errno;
+      return used + static_cast<size_t>(std::max<ssize_t>(got, 0));
+    });
     if (got < 0) {
-      if (errno == EINTR) continue;
-      const int error_number = errno;
+      if (error_number == EINTR) continue;
       out.clear();
       return fail_errno(std::string("read ") + path, error_number);
     }
-    if (got == 0) break;
+    if (got == 0) return {};
     used += static_cast<size_t>(got);
     if (used > limit_bytes) {
       out.clear();
       return fail(ErrorKind::kCorrupt, std::string(path) + " is larger than " +
                                            std::to_string(limit_bytes) + " bytes; not read");
     }
-    room = used < (1U << 20) ? used : (1U << 20);
-    if (room < 4096) room = 4096;
+    room = out.capacity() - used;
+    if (room == 0) room = std::clamp(used, size_t{4096}, size_t{1} << 20);
   }
-  out.resize(used);
-  return {};
 }
 
 Result<std::string> read_file(const char* path, size_t limit_bytes) {
