@@ -14,11 +14,13 @@
 
 #include "apps/cmd_ephemeral.h"
 #include "apps/cmd_explain.h"
+#include "apps/cmd_ports.h"
 #include "apps/cmd_version.h"
 #include "apps/context.h"
 #include "apps/layout.h"
 #include "base/nearest.h"
 #include "base/text.h"
+#include "ports/filter.h"
 
 namespace apps {
 namespace {
@@ -97,14 +99,52 @@ void define_collector(CLI::App& app, std::optional<model::CollectorKind>& collec
   return [options](Context& context) { return run_ephemeral(*options, context); };
 }
 
+Run define_ports(CLI::App& app) {
+  auto options = std::make_shared<PortsOptions>();
+  app.add_option_function<std::vector<std::string>>(
+         "FILTER",
+         [options](const std::vector<std::string>& words) {
+           options->filter = CLI::detail::join(words, " ");
+         },
+         "Which sockets, e.g. 'proto=tcp and port in 1743-1844'; see `twinport help filter`")
+      ->expected(0, -1);
+  app.add_flag("-a,--all", options->all, "All states and all network namespaces");
+  app.add_flag("--all-namespaces", options->all_namespaces,
+               "All network namespaces, listening and bound sockets only");
+  app.add_option("-c,--columns", options->columns, "Columns, joined by commas; \"help\" lists them")
+      ->type_name("LIST");
+  app.add_option("-s,--sort", options->sort, "Sort by a column; -COLUMN reverses")
+      ->type_name("COLUMN");
+  app.add_flag("--no-header", options->no_header, "Only the rows, for scripts");
+  app.add_flag("-w,--wide", options->wide, "Cut nothing, and list every blind spot");
+  app.add_flag("--detail", options->detail, "What TCP knows of each connection");
+  app.add_flag("--verify", options->verify, "Compare the holders' files with their packages' sums");
+  define_collector(app, options->collector);
+  return [options](Context& context) { return run_ports(*options, context); };
+}
+
 Run define_version(CLI::App&) { return run_version; }
 
-constexpr std::array<Definition, 1> kCommands{{
+constexpr auto kCommands = std::to_array<Definition>({
+    {"ports", "Who holds what, now",
+     "Lists the sockets that hold a port: listening TCP and bound UDP of this network namespace, "
+     "with the process behind each. A filter or --all shows connections too. A socket without a "
+     "process is explained, never left blank.\n"
+     "\n"
+     "The exit code is 1 when rights or a failure left something out of the view; as root there is "
+     "more to see.",
+     "twinport ports\n"
+     "twinport ports 22  # who listens on port 22\n"
+     "twinport ports 'proto=tcp and state=listen and port in 1743-1844'\n"
+     "twinport ports --all --sort -recvq --columns local,peer,recvq,process\n"
+     "twinport ports 'state=established' --detail\n"
+     "twinport ports --all --json | jq '.sockets[] | select(.owners == [])'\n",
+     define_ports},
     {"version", "Which Twinport this is", "Prints the version of this program.",
      "twinport version\n"
      "twinport version --json  # for programs\n",
      define_version},
-}};
+});
 
 const Definition* find_command(std::string_view name) {
   const auto* found = std::ranges::find(kCommands, name, &Definition::name);
@@ -206,7 +246,8 @@ std::string overview(const Context& context) {
   define_shared(app, shared);
   append_options(out, describe_options(app, false), context.text_width());
   out +=
-      "\n`twinport help COMMAND` tells more about a command, with examples.\n"
+      "\n`twinport help COMMAND` tells more about a command, with examples, and\n"
+      "`twinport help filter` how to ask for sockets.\n"
       "Exit codes: 0 nothing wrong, 1 something needs attention, 2 wrong usage,\n"
       "3 could not be done.\n";
   return out;
@@ -297,6 +338,10 @@ Context make_context(const Environment& environment, Output& out, Output& err) {
 int print_help(std::span<const std::string_view> words, Context& context) {
   if (words.empty()) {
     context.out << overview(context);
+    return kDone;
+  }
+  if (words[0] == "filter") {
+    context.out << ports::filter_help();
     return kDone;
   }
   std::string name(words[0]);

@@ -19,6 +19,16 @@ Machine& Context::machine() {
   return *opened_machine;
 }
 
+const ports::Registry& Context::registry() {
+  if (!opened_registry) {
+    std::string warning;
+    opened_registry = std::make_shared<const ports::Registry>(
+        ports::Registry::open_preferred(state_directory, &warning));
+    if (!warning.empty()) warn(warning);
+  }
+  return *opened_registry;
+}
+
 base::JsonWriter Context::begin_json(std::string_view command) {
   base::JsonWriter writer([this](std::string_view block) { out.write(block); });
   writer.begin_object().field("schema", kJsonSchema).field("command", command);

@@ -225,7 +225,12 @@ void write_socket(JsonWriter& json, const model::Inventory& inventory, const Soc
   char text[model::kLongestAddress];
   const char* end = model::format_address(socket.local.address, text);
   json.key("local").begin_object();
-  json.field("address", std::string_view(text, end)).field("port", socket.local.port);
+  json.field("address", std::string_view(text, end));
+  if (socket.protocol == model::Protocol::kRaw) {
+    json.key("port").null().field("ip_protocol", socket.local.port);
+  } else {
+    json.field("port", socket.local.port);
+  }
   json.end_object();
   write_endpoint(json, "remote", socket.remote);
   json.field("holding", model::holding_name(socket.holding));

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "apps/command_line.h"
+#include "apps/linux_machine.h"
 #include "apps/output.h"
 
 namespace {
@@ -28,6 +29,8 @@ int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   apps::Output out(STDOUT_FILENO, "standard output");
   apps::Output err(STDERR_FILENO, "standard error");
-  return apps::run_command_line(std::span(argv, static_cast<size_t>(argc)).subspan(1),
-                                apps::Environment::of_process(), out, err);
+  apps::Environment environment = apps::Environment::of_process();
+  environment.make_machine = apps::make_linux_machine;
+  return apps::run_command_line(std::span(argv, static_cast<size_t>(argc)).subspan(1), environment,
+                                out, err);
 }

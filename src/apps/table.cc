@@ -9,6 +9,7 @@ namespace apps {
 namespace {
 
 constexpr size_t kGap = 2;
+constexpr std::string_view kNoteIndent = "      ";
 
 void append_aligned(std::string& line, std::string_view text, size_t text_columns, size_t width,
                     const Column& column, bool last, Tone tone, const Style& style) {
@@ -77,13 +78,20 @@ void Table::print(Output& out, const Style& style, size_t width, bool with_heade
     }
     end_line();
   }
+  size_t note = 0;
   for (size_t i = 0; i < cells_.size() && !out.closed(); ++i) {
     const size_t column = i % columns_.size();
     const bool last = column + 1 == columns_.size();
     append_aligned(line, std::string_view(text_).substr(cells_[i].begin, cells_[i].size),
                    cells_[i].columns, widths[column], columns_[column], last, cells_[i].tone,
                    style);
-    if (last) end_line();
+    if (!last) continue;
+    end_line();
+    const size_t rows = (i + 1) / columns_.size();
+    for (; note < notes_.size() && notes_[note].first == rows; ++note) {
+      out.write(
+          wrap_text(notes_[note].second, width == 0 ? SIZE_MAX : width, kNoteIndent, kNoteIndent));
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "apps/layout.h"
@@ -27,6 +28,8 @@ class Table {
 
   /// Appends the next cell; a row is full when it has a cell for each column.
   void cell(std::string_view text, Tone tone = Tone::kPlain);
+  /// Text to print under the row that was completed last, indented and wrapped.
+  void note(std::string text) { notes_.emplace_back(rows(), std::move(text)); }
   [[nodiscard]] size_t rows() const { return cells_.size() / columns_.size(); }
 
   /// Prints the rows. `width` 0 = as wide as they are.
@@ -44,6 +47,7 @@ class Table {
   std::vector<Column> columns_;
   std::string text_;
   std::vector<Cell> cells_;
+  std::vector<std::pair<size_t, std::string>> notes_;  ///< by number of rows before
 };
 
 }  // namespace apps

@@ -78,6 +78,8 @@ bool namespace_matches(const Filter::Test& test, const Inventory& inventory, con
 
 bool test_holds(const Filter::Test& test, const Inventory& inventory, const Socket& socket) {
   const auto number = [&](uint64_t value) { return in_ranges(test.ranges, value); };
+  // The "port" of a raw socket is an IP protocol number.
+  const bool has_ports = socket.protocol != model::Protocol::kRaw;
   switch (test.field) {
     case FilterField::kProtocol:
       return number(static_cast<uint64_t>(socket.protocol));
@@ -86,11 +88,12 @@ bool test_holds(const Filter::Test& test, const Inventory& inventory, const Sock
                                               ? model::SocketState::kSynReceived
                                               : socket.state));
     case FilterField::kPort:
-      return number(socket.local.port) || (has_peer(socket) && number(socket.remote.port));
+      return has_ports &&
+             (number(socket.local.port) || (has_peer(socket) && number(socket.remote.port)));
     case FilterField::kLocalPort:
-      return number(socket.local.port);
+      return has_ports && number(socket.local.port);
     case FilterField::kRemotePort:
-      return has_peer(socket) && number(socket.remote.port);
+      return has_ports && has_peer(socket) && number(socket.remote.port);
     case FilterField::kAddress:
       return in_networks(test, socket.local.address) ||
              (has_peer(socket) && in_networks(test, socket.remote.address));

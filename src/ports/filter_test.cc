@@ -130,6 +130,19 @@ TEST(Filter, NeverReadsAMeaninglessUidAsRoot) {
   EXPECT_EQ(matching("uid > 0"), "53 2024");
 }
 
+TEST(Filter, NeverTakesARawSocketsProtocolForAPort) {
+  model::Inventory inventory;
+  inventory.sockets.resize(1);
+  model::Socket& raw = inventory.sockets.front();
+  raw.protocol = Protocol::kRaw;
+  raw.state = SocketState::kClose;
+  raw.local.port = 1;
+  for (const std::string_view text : {"port = 1", "lport = 1", "rport = 0", "1"}) {
+    EXPECT_FALSE(Filter::parse(text)->matches(inventory, raw)) << text;
+  }
+  EXPECT_TRUE(Filter::parse("raw")->matches(inventory, raw));
+}
+
 TEST(Filter, ComparesTheRest) {
   EXPECT_EQ(matching("holding = hidden"), "2024");
   EXPECT_EQ(matching("netns = own"), "80 80c 53 22 2024");

@@ -1,0 +1,383 @@
+#include "apps/cmd_ports.h"
+
+#include <algorithm>
+#include <compare>
+#include <tuple>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "apps/inventory_json.h"
+#include "apps/look.h"
+#include "apps/socket_columns.h"
+#include "apps/table.h"
+#include "base/text.h"
+#include "ports/filter.h"
+
+namespace apps {
+namespace {
+
+using base::ErrorKind;
+using model::Inventory;
+using model::Socket;
+using ports::Filter;
+using ports::FilterField;
+
+constexpr std::string_view kListenerColumns = "proto,local,use,process,user,unit";
+constexpr std::string_view kAllColumns = "proto,state,local,peer,use,process,user,unit";
+constexpr std::string_view kNarrowColumns = "proto,state,local,peer,process,user";
+constexpr unsigned kWidthForAllColumns = 110;
+
+/// What was asked for, taken apart and checked.
+struct Request {
+  Filter filter;
+  std::vector<const SocketColumn*> columns;  ///< empty = the usual ones
+  const SocketColumn* sort = nullptr;
+  bool descending = false;
+  bool all_states = false;
+  bool all_namespaces = false;
+  bool packages = false;
+};
+
+base::Error unknown_column(std::string_view name) {
+  std::string message = "there is no column \"" + base::escape_for_terminal(name) + "\"";
+  const std::string_view near = nearest_socket_column(name);
+  if (!near.empty()) message += "; did you mean \"" + std::string(near) + "\"?";
+  return {ErrorKind::kUsage, message + "\nSee `twinport ports --columns help`."};
+}
+
+base::Result<std::vector<const SocketColumn*>> parse_columns(std::string_view names) {
+  std::vector<const SocketColumn*> out;
+  while (!names.empty()) {
+    const std::string_view name = base::trim(base::take_until(names, ','));
+    const SocketColumn* column = find_socket_column(name);
+    if (column == nullptr) return std::unexpected(unknown_column(name));
+    out.push_back(column);
+  }
+  return out;
+}
+
+base::Result<Request> parse_request(const PortsOptions& options, bool json) {
+  Request out;
+  if (json && !options.columns.empty()) {
+    return base::fail(ErrorKind::kUsage,
+                      "--columns shapes the table; JSON always has every field. Leave one of the "
+                      "two out.");
+  }
+  auto filter = Filter::parse(options.filter);
+  if (!filter) return std::unexpected(filter.error());
+  out.filter = std::move(*filter);
+  // A question about states, peers or idle holders is a question about more than listeners.
+  out.all_states = options.all || out.filter.uses(FilterField::kState) ||
+                   out.filter.uses(FilterField::kRemotePort) ||
+                   out.filter.uses(FilterField::kRemoteAddress) ||
+                   out.filter.uses(FilterField::kHolding);
+  out.all_namespaces =
+      options.all || options.all_namespaces || out.filter.uses(FilterField::kNamespace);
+  auto columns = parse_columns(options.columns);
+  if (!columns) return std::unexpected(columns.error());
+  out.columns = std::move(*columns);
+  std::string_view sort = options.sort;
+  if (sort.starts_with('-')) {
+    out.descending = true;
+    sort.remove_prefix(1);
+  }
+  if (!options.sort.empty()) {
+    out.sort = find_socket_column(sort);
+    if (out.sort == nullptr) return std::unexpected(unknown_column(sort));
+  }
+  const SocketColumn* package = find_socket_column("package");
+  out.packages = out.filter.uses(FilterField::kPackage) || out.sort == package ||
+                 std::ranges::find(out.columns, package) != out.columns.end();
+  return out;
+}
+
+/// Indices of the sockets to show, in the order in which the kernel told them.
+std::vector<uint32_t> select(const Inventory& inventory, const Request& request) {
+  const uint32_t own = own_namespace(inventory);
+  std::vector<uint32_t> rows;
+  for (uint32_t i = 0; i < inventory.sockets.size(); ++i) {
+    const Socket& socket = inventory.sockets[i];
+    if (!request.all_namespaces && own != 0 && socket.netns != own) continue;
+    if (!request.all_states && !socket.is_listener() &&
+        socket.state != model::SocketState::kBoundInactive) {
+      continue;
+    }
+    if (request.filter.matches(inventory, socket)) rows.push_back(i);
+  }
+  return rows;
+}
+
+/// A port that the packet filter sends elsewhere is shown when a socket on it would be.
+bool is_selected(const Inventory& inventory, const Request& request,
+                 const model::PublishedPort& published) {
+  Socket stand_in;
+  stand_in.protocol = published.protocol;
+  stand_in.netns = published.netns;
+  stand_in.local.address = published.destination;
+  for (uint32_t port = published.ports.first; port <= published.ports.last; ++port) {
+    stand_in.local.port = static_cast<uint16_t>(port);
+    if (request.filter.matches(inventory, stand_in)) return true;
+  }
+  return false;
+}
+
+void sort_rows(std::vector<uint32_t>& rows, SocketView& view, const Request& request) {
+  const std::vector<Socket>& sockets = view.inventory.sockets;
+  if (request.sort == nullptr) {
+    const auto key = [&](uint32_t row) {
+      const Socket& socket = sockets[row];
+      return std::tuple(socket.local.port, socket.protocol, !socket.is_listener(),
+                        socket.local.address.family, socket.local.address.bytes,
+                        socket.remote.address.bytes, socket.remote.port, row);
+    };
+    std::ranges::sort(rows, {}, key);
+    return;
+  }
+  struct Key {
+    uint64_t number;
+    std::string text;
+    auto operator<=>(const Key&) const = default;
+  };
+  std::vector<Key> keys(sockets.size());
+  for (const uint32_t row : rows) {
+    const Socket& socket = sockets[row];
+    keys[row] = {request.sort->number == nullptr ? 0 : request.sort->number(view, socket),
+                 request.sort->text(view, socket)};
+  }
+  std::ranges::sort(rows, [&](uint32_t left, uint32_t right) {
+    const auto order = keys[left] <=> keys[right];
+    if (order == 0) return left < right;
+    return request.descending ? order > 0 : order < 0;
+  });
+}
+
+/// How many of the sockets shown have a holder that could not be seen.
+size_t count_unseen(const Inventory& inventory, const std::vector<uint32_t>& rows) {
+  return static_cast<size_t>(std::ranges::count_if(rows, [&](uint32_t row) {
+    const model::Holding holding = inventory.sockets[row].holding;
+    return holding == model::Holding::kHidden || holding == model::Holding::kUnknown;
+  }));
+}
+
+int exit_code(const Inventory& inventory, size_t unseen) {
+  return inventory.report.complete && unseen == 0 ? kDone : kAttention;
+}
+
+std::string detail_in_words(const model::TcpDetail& detail) {
+  std::string out = fmt::format(
+      "rtt {:.3f} ms (±{:.3f}), retransmit after {} ms, {}, window {} x {} bytes, path MTU {}; ",
+      detail.rtt_us / 1000.0, detail.rtt_variation_us / 1000.0, detail.rto_us / 1000,
+      base::escape_for_terminal(detail.congestion_control), detail.congestion_window,
+      detail.send_mss_bytes, detail.path_mtu_bytes);
+  out += fmt::format("sent {} bytes ({} acknowledged), received {}; ", detail.bytes_sent,
+                     detail.bytes_acked, detail.bytes_received);
+  out +=
+      fmt::format("{} segments sent again, {} lost; last sent {} ms ago, last received {} ms ago",
+                  detail.retransmits_total, detail.lost, detail.last_data_sent_ms,
+                  detail.last_data_received_ms);
+  return out;
+}
+
+Tone tone_of(const SocketColumn& column, const Socket& socket) {
+  if (column.name == "local") return Tone::kStrong;
+  if (column.name == "use") return Tone::kFaint;
+  if (column.name != "process" && column.name != "holding") return Tone::kPlain;
+  switch (socket.holding) {
+    case model::Holding::kOwned:
+      return Tone::kPlain;
+    case model::Holding::kUnknown:
+    case model::Holding::kHidden:
+      return Tone::kWarning;
+    default:
+      return Tone::kFaint;
+  }
+}
+
+/// What answers "who holds what" on this terminal; the namespace only where it tells rows apart.
+std::vector<const SocketColumn*> usual_columns(const std::vector<uint32_t>& rows,
+                                               const Inventory& inventory, bool all_states,
+                                               unsigned width) {
+  const bool narrow = width != 0 && width < kWidthForAllColumns;
+  auto columns = *parse_columns(!all_states ? kListenerColumns
+                                : narrow    ? kNarrowColumns
+                                            : kAllColumns);
+  const uint32_t own = own_namespace(inventory);
+  if (std::ranges::any_of(rows,
+                          [&](uint32_t row) { return inventory.sockets[row].netns != own; })) {
+    columns.push_back(find_socket_column("netns"));
+  }
+  return columns;
+}
+
+void print_table(const std::vector<uint32_t>& rows, SocketView& view, const Request& request,
+                 const PortsOptions& options, Context& context) {
+  const unsigned width = options.wide ? 0 : context.width;
+  const std::vector<const SocketColumn*> shown =
+      request.columns.empty() ? usual_columns(rows, view.inventory, request.all_states, width)
+                              : request.columns;
+  std::vector<Column> columns;
+  for (const SocketColumn* column : shown) {
+    columns.push_back({std::string(column->header), column->right, column->least, column->cut});
+  }
+  Table table(std::move(columns));
+  for (const uint32_t row : rows) {
+    const Socket& socket = view.inventory.sockets[row];
+    for (const SocketColumn* column : shown) {
+      const std::string text = column->text(view, socket);
+      table.cell(text.empty() ? "-" : text, text.empty() ? Tone::kFaint : tone_of(*column, socket));
+    }
+    if (options.detail && socket.detail >= 0) {
+      table.note(detail_in_words(view.inventory.tcp_details[static_cast<size_t>(socket.detail)]));
+    }
+  }
+  table.print(context.out, context.style, width, !options.no_header);
+}
+
+void print_published(const std::vector<const model::PublishedPort*>& published, Context& context) {
+  if (published.empty()) return;
+  std::string text = "\nSent elsewhere by the packet filter, with no socket here:\n";
+  for (const model::PublishedPort* port : published) {
+    std::string target = port->target.is_any() ? "this host" : to_string(port->target);
+    if (port->target_ports.last != 0) target += " port " + to_string(port->target_ports);
+    std::string line =
+        fmt::format("{} {} to {}, by {}", model::protocol_name(port->protocol),
+                    to_string(port->ports), target, base::escape_for_terminal(port->rule));
+    if (port->destination_bits != 0) line += ", for " + to_string(port->destination);
+    if (port->outgoing_only) line += ", only for connections made here";
+    if (!port->conditions.empty()) line += ", if " + base::escape_for_terminal(port->conditions);
+    text += wrap_text(line, context.text_width(), "  ", "    ");
+  }
+  context.out << text;
+}
+
+/// What the table cannot say: who looked, what was hidden, what could not be seen. On standard
+/// error, so that a script that reads the table gets nothing else.
+void print_footer(size_t shown, size_t unseen, const Inventory& inventory, const Request& request,
+                  const PortsOptions& options, Context& context) {
+  const model::CollectorReport& report = inventory.report;
+  if (options.no_header && exit_code(inventory, unseen) == kDone) return;
+  std::string line = fmt::format("{} {}{}, seen by {}.", shown,
+                                 request.all_states ? "socket" : "listening or bound socket",
+                                 shown == 1 ? "" : "s", model::collector_name(report.kind));
+  if (unseen > 0) {
+    const bool root = context.machine().caller_is_root();
+    line +=
+        fmt::format(" {} {} not be seen{}.", unseen, unseen == 1 ? "holder could" : "holders could",
+                    root ? ", even as root" : "; run as root to name more");
+  }
+  if (!report.complete) line += " The view is incomplete.";
+  if (!options.wide && !report.blind_spots.empty()) {
+    const size_t count = report.blind_spots.size();
+    line += fmt::format(" {} blind spot{}, listed by --wide.", count, count == 1 ? "" : "s");
+  }
+  context.out.flush();
+  const size_t width = context.text_width();
+  std::string text = wrap_text(line, width);
+  if (options.wide) {
+    for (const std::string& sentence : report.blind_spots) {
+      text += wrap_text(base::escape_for_terminal(sentence), width, "- ", "  ");
+    }
+    if (!report.why.empty()) {
+      text += wrap_text("Why " + std::string(model::collector_name(report.kind)) + ": " +
+                            base::escape_for_terminal(report.why),
+                        width);
+    }
+  }
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  context.err << context.error_style(text, Tone::kFaint) << "\n";
+  context.err.flush();
+}
+
+void print_json(const std::vector<uint32_t>& rows,
+                const std::vector<const model::PublishedPort*>& published,
+                const Inventory& inventory, size_t unseen, Context& context) {
+  base::JsonWriter json = context.begin_json("ports");
+  write_collector(json, inventory.report);
+  json.key("summary").begin_object();
+  json.field("sockets", uint64_t{rows.size()}).field("holders_not_seen", uint64_t{unseen});
+  json.end_object().newline();
+  json.key("namespaces").begin_array();
+  for (const model::NetNamespace& netns : inventory.namespaces) {
+    json.newline();
+    write_namespace(json, netns);
+  }
+  json.end_array().newline();
+  std::vector<bool> holds(inventory.processes.size());
+  for (const uint32_t row : rows) {
+    for (const model::Owner& owner : inventory.owners_of(inventory.sockets[row])) {
+      holds[owner.process] = true;
+    }
+  }
+  json.key("processes").begin_array();
+  for (size_t i = 0; i < holds.size(); ++i) {
+    if (!holds[i]) continue;
+    json.newline();
+    write_process(json, inventory.processes[i]);
+  }
+  json.end_array().newline();
+  json.key("published").begin_array();
+  for (const model::PublishedPort* port : published) write_published(json, *port);
+  json.end_array().newline();
+  json.key("sockets").begin_array();
+  for (const uint32_t row : rows) {
+    if (context.out.closed()) break;
+    json.newline();
+    write_socket(json, inventory, inventory.sockets[row]);
+  }
+  json.end_array();
+  Context::end_json(json);
+}
+
+int print_column_help(Context& context) {
+  Table table({{.header = "COLUMN"}, {.header = "WHAT IT SHOWS", .least = 20}});
+  for (const SocketColumn& column : socket_columns()) {
+    table.cell(column.name, Tone::kStrong);
+    table.cell(column.help);
+  }
+  table.print(context.out, context.style, context.width, true);
+  return kDone;
+}
+
+}  // namespace
+
+int run_ports(const PortsOptions& options, Context& context) {
+  if (options.columns == "help") return print_column_help(context);
+  auto request = parse_request(options, context.json);
+  if (!request) return context.fail(request.error());
+
+  LookRequest wanted;
+  wanted.inventory.all_namespaces = request->all_namespaces;
+  wanted.inventory.listeners_only = !request->all_states;
+  wanted.inventory.tcp_detail = options.detail;
+  wanted.inventory.ports = request->filter.port_bounds();
+  wanted.collector = options.collector;
+  wanted.packages = request->packages;
+  wanted.verify = options.verify;
+  const auto inventory = look(wanted, context);
+  if (!inventory) return context.fail(inventory.error());
+
+  std::vector<uint32_t> rows = select(*inventory, *request);
+  std::vector<const model::PublishedPort*> published;
+  for (const model::PublishedPort& port : inventory->published) {
+    if (is_selected(*inventory, *request, port)) published.push_back(&port);
+  }
+  const size_t unseen = count_unseen(*inventory, rows);
+  if (context.json && request->sort == nullptr) {
+    print_json(rows, published, *inventory, unseen, context);
+    return exit_code(*inventory, unseen);
+  }
+  UseHints hints(*inventory, context.registry(), ports::KnownUses::built_in());
+  SocketView view{*inventory, hints, context.machine().caller_is_root()};
+  sort_rows(rows, view, *request);
+  if (context.json) {
+    print_json(rows, published, *inventory, unseen, context);
+  } else {
+    print_table(rows, view, *request, options, context);
+    print_published(published, context);
+    print_footer(rows.size(), unseen, *inventory, *request, options, context);
+  }
+  return exit_code(*inventory, unseen);
+}
+
+}  // namespace apps
