@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 namespace format {
 namespace {
@@ -114,11 +115,19 @@ base::Result<void> for_each_attribute(std::span<const std::byte> bytes, const Ta
   return {};
 }
 
+/// Text in an attribute, which the kernel may or may not end with a NUL.
+std::string_view to_text(std::span<const std::byte> value) {
+  const std::string_view text(reinterpret_cast<const char*>(value.data()), value.size());
+  return text.substr(0, text.find('\0'));
+}
+
 bool is_mptcp(std::span<const std::byte> ulp_info) {
   bool found = false;
-  // A nested fault means only that we cannot tell; the socket itself is sound.
-  (void)for_each_attribute(ulp_info, [&](int type, std::span<const std::byte>) {
-    found = found || type == INET_ULP_INFO_MPTCP;
+  // A nested fault means only that we cannot tell; the socket itself is sound. A listener has the
+  // name alone, a connection its subflow's facts too.
+  (void)for_each_attribute(ulp_info, [&](int type, std::span<const std::byte> value) {
+    found = found || type == INET_ULP_INFO_MPTCP ||
+            (type == INET_ULP_INFO_NAME && to_text(value) == "mptcp");
   });
   return found;
 }
@@ -180,7 +189,7 @@ base::Result<void> take_socket(std::span<const std::byte> body, const SockDiagCo
   }
   model::Socket socket = to_socket(message, context);
   std::span<const std::byte> info;
-  std::span<const std::byte> congestion;
+  std::string_view congestion;
   auto attributes = for_each_attribute(body.subspan(sizeof(inet_diag_msg)),
                                        [&](int type, std::span<const std::byte> value) {
                                          if (type == INET_DIAG_SKV6ONLY && !value.empty()) {
@@ -190,14 +199,13 @@ base::Result<void> take_socket(std::span<const std::byte> body, const SockDiagCo
                                          } else if (type == INET_DIAG_INFO) {
                                            info = value;
                                          } else if (type == INET_DIAG_CONG) {
-                                           congestion = value;
+                                           congestion = to_text(value);
                                          }
                                        });
   if (!attributes) return attributes;
   if (context.tcp_detail && !info.empty() && socket.state != model::SocketState::kListen) {
     model::TcpDetail detail = to_detail(info);
-    const size_t length = std::min(congestion.size(), sizeof(detail.congestion_control) - 1);
-    if (length > 0) std::memcpy(detail.congestion_control, congestion.data(), length);
+    congestion.copy(detail.congestion_control, sizeof(detail.congestion_control) - 1);
     socket.detail = static_cast<int32_t>(details.size());
     details.push_back(detail);
   }

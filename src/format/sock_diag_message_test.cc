@@ -163,11 +163,10 @@ TEST(SockDiagMessage, CallsAClosedTcpSocketBoundButNotAClosedUdpSocket) {
             SocketState::kClose);
 }
 
-TEST(SockDiagMessage, RecognizesASubflowOfMultipathTcp) {
+bool decodes_as_mptcp(uint16_t nested_type, std::string_view value) {
   Datagram nested;
   nested.open_message(0);
-  nested.attribute(INET_ULP_INFO_NAME, std::string_view("mptcp", 6));
-  nested.attribute(INET_ULP_INFO_MPTCP, "");
+  nested.attribute(nested_type, value);
   const std::string_view attributes(
       reinterpret_cast<const char*>(nested.bytes().data()) + sizeof(nlmsghdr),
       nested.bytes().size() - sizeof(nlmsghdr));
@@ -175,7 +174,14 @@ TEST(SockDiagMessage, RecognizesASubflowOfMultipathTcp) {
   datagram.open_message(TCPDIAG_GETSOCK);
   datagram.append(listener_on_22());
   datagram.attribute(INET_DIAG_ULP_INFO | NLA_F_NESTED, attributes);
-  EXPECT_TRUE(decode(datagram).sockets.at(0).mptcp);
+  return decode(datagram).sockets.at(0).mptcp;
+}
+
+TEST(SockDiagMessage, RecognizesASubflowOfMultipathTcp) {
+  EXPECT_TRUE(decodes_as_mptcp(INET_ULP_INFO_NAME, std::string_view("mptcp", 6)));
+  EXPECT_TRUE(decodes_as_mptcp(INET_ULP_INFO_MPTCP | NLA_F_NESTED, "anything"));
+  EXPECT_FALSE(decodes_as_mptcp(INET_ULP_INFO_NAME, std::string_view("tls", 4)));
+  EXPECT_FALSE(decodes_as_mptcp(INET_ULP_INFO_NAME, ""));
 }
 
 TEST(SockDiagMessage, KeepsTcpInfoOnlyWhenAskedAndNeverOfListeners) {

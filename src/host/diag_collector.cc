@@ -40,6 +40,8 @@ base::Result<std::unique_ptr<ports::SocketSource>> make_diag_collector(std::stri
       "Sockets of a network namespace that has neither a name nor a process are not seen.",
       "A socket that no open file leads to may be the kernel's own, in flight between processes or "
       "held by io_uring; without BPF these cannot be told apart.",
+      "Whether a TCP socket belongs to a Multipath TCP one is seen only when TCP details are asked "
+      "for.",
   };
   const auto read = [](const ports::InventoryRequest& request, ports::RawInventory& into,
                        const std::optional<std::vector<uint32_t>>& only) {

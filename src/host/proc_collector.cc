@@ -24,7 +24,8 @@ base::Result<std::unique_ptr<ports::SocketSource>> make_proc_collector(std::stri
       "A socket that no open file leads to may be the kernel's own, in flight between processes or "
       "held by io_uring; without BPF these cannot be told apart.",
       "/proc/net does not tell a socket's cookie, the interface it is bound to, whether it takes "
-      "IPv6 only and a listener's backlog limit, and does not list TCP sockets that are bound but "
+      "IPv6 only, whether it belongs to a Multipath TCP one and a listener's backlog limit; it "
+      "does not list TCP sockets that are bound but "
       "neither listen nor are connected.",
   };
   return std::make_unique<TableCollector>(std::move(report), read_proc_tables);

@@ -18,8 +18,8 @@ namespace ports {
 struct InventoryRequest {
   bool all_namespaces = true;
   bool tcp_detail = false;
-  bool listeners_only = false;            ///< listening TCP, unconnected UDP and raw
-  std::optional<model::PortRange> ports;  ///< local or remote port inside
+  bool listeners_only = false;                           ///< listening TCP, unconnected UDP and raw
+  std::optional<model::PortRange> ports = std::nullopt;  ///< local or remote port inside
 };
 
 /// A holder's command as it was when its descriptors were read: what is left to tell if the process

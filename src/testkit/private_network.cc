@@ -1,6 +1,7 @@
 #include "testkit/private_network.h"
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -79,10 +80,12 @@ int fork_with(Pipe& report, Pipe& leash, const InChild& in_child) {
 
 }  // namespace
 
+bool enter_private_network() { return ::unshare(CLONE_NEWNET) == 0 && raise_loopback(); }
+
 bool run_in_private_network(const std::function<void()>& work) {
   bool entered = false;
   std::thread worker([&] {
-    entered = ::unshare(CLONE_NEWNET) == 0 && raise_loopback();
+    entered = enter_private_network();
     if (entered) work();
   });
   worker.join();
@@ -129,6 +132,18 @@ std::string run_in_child(const std::function<std::string()>& work) {
 bool become_nobody() {
   return ::setgroups(0, nullptr) == 0 && ::setresgid(kNobody, kNobody, kNobody) == 0 &&
          ::setresuid(kNobody, kNobody, kNobody) == 0;
+}
+
+bool drop_capability(int capability) {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[2] = {};
+  if (::syscall(SYS_capget, &header, data) != 0) return false;
+  __user_cap_data_struct& word = data[capability / 32];
+  const uint32_t bit = 1U << (capability % 32);
+  if ((word.effective & bit) == 0) return false;
+  word.effective &= ~bit;
+  word.permitted &= ~bit;
+  return ::syscall(SYS_capset, &header, data) == 0;
 }
 
 }  // namespace testkit

@@ -14,6 +14,9 @@ namespace testkit {
 /// CAP_SYS_ADMIN): nothing was run, and the test should be skipped.
 [[nodiscard]] bool run_in_private_network(const std::function<void()>& work);
 
+/// Moves the calling thread into a fresh network namespace, for good.
+[[nodiscard]] bool enter_private_network();
+
 /// A child process that did `prepare` and then stands still until this object goes.
 class StandingChild {
  public:
@@ -42,6 +45,9 @@ class StandingChild {
 std::string run_in_child(const std::function<std::string()>& work);
 
 /// Makes the calling process an ordinary user without any rights.
-bool become_nobody();
+[[nodiscard]] bool become_nobody();
+
+/// Takes one right (CAP_...) from the calling thread.
+[[nodiscard]] bool drop_capability(int capability);
 
 }  // namespace testkit
