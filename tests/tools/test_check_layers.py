@@ -15,7 +15,7 @@ SOUND = {
     "ports/merge.h": '#include "model/port.h"\n',
     "ports/merge_test.cc": '#include "ports/merge.h"\n#include "testkit/memory_source.h"\n',
     "testkit/memory_source.h": '#include "ports/merge.h"\n',
-    "host/collector.cc": '#include "inventory.skel.h"\n#include "ports/merge.h"\n',
+    "host/collector.cc": '#include "bpf/programs.h"\n#include "ports/merge.h"\n',
     "apps/main.cc": '#include "host/collector.h"\n#include <sys/socket.h>\n',
     "host/collector.h": "",
     "apps/machine_twin.h": '#include "testkit/memory_source.h"\n',
@@ -78,7 +78,7 @@ class CheckLayers(unittest.TestCase):
         self.assert_breach("ports/bad.cc", '#include "merge.h"\n', 'write "ports/merge.h"')
 
     def test_refuses_a_skeleton_outside_the_adapter(self):
-        self.assert_breach("ports/bad.cc", '#include "inventory.skel.h"\n',
+        self.assert_breach("ports/bad.cc", '#include "bpf/programs.h"\n',
                            "only host may include")
 
     def test_refuses_a_computed_include(self):

@@ -1,0 +1,47 @@
+// Our kernel programs, loaded and read: a narrow C interface over the generated skeletons, whose
+// headers are not valid C++. Functions that return int return 0 or a descriptor, or -errno. Nothing
+// here is shared: objects may be used by any one thread at a time.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sockets_programs;
+
+int sockets_load(struct sockets_programs** loaded);
+void sockets_free(struct sockets_programs* loaded);
+
+// What to leave out; all zero leaves out nothing.
+struct sockets_narrowing {
+  uint16_t first_port, last_port;  // 0 and 0: all ports
+  bool listeners_only;
+  bool own_namespace_only;  // of the thread that reads the stream
+};
+
+// A stream of struct socket_record: see sockets.bpf.c. It must be read to its end before the next
+// is opened, since the programs have one narrowing.
+int sockets_open(struct sockets_programs* loaded, const struct sockets_narrowing* narrowing);
+
+struct second_look_programs;
+
+// Room for this many sockets in question.
+int second_look_load(uint32_t questions_max, struct second_look_programs** loaded);
+void second_look_free(struct second_look_programs* loaded);
+
+int second_look_ask(struct second_look_programs* loaded, uint64_t cookie, uint64_t inode);
+
+// A stream of struct socket_record, for the inodes asked for.
+int second_look_open_descriptors(struct second_look_programs* loaded);
+
+// Streams of struct socket_evidence, for the cookies asked for, from the tables of the network
+// namespace that the calling thread is in.
+int second_look_open_tcp(struct second_look_programs* loaded);
+int second_look_open_udp(struct second_look_programs* loaded);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,125 @@
+// From kernel structures to a socket_record: shared by the programs that walk descriptor tables.
+// For BPF programs alone.
+#pragma once
+
+#include <bpf/bpf_endian.h>
+
+#include "kernel_types.h"
+#include "socket_record.h"
+
+// Whether Twinport accounts for this kind of socket, and it has an address of its own already. A
+// socket that was never bound has no port to account for.
+static __always_inline bool is_accounted(struct sock* sk) {
+  const __u16 family = sk->__sk_common.skc_family;
+  if (family != AF_INET && family != AF_INET6) return false;
+  if (sk->__sk_common.skc_num == 0) return false;
+  const __u16 protocol = sk->sk_protocol;
+  return sk->sk_type == SOCK_RAW || protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ||
+         protocol == IPPROTO_MPTCP || protocol == IPPROTO_UDPLITE;
+}
+
+// The number by which `pid` goes in the PID namespace at this level. The kernel keeps one number
+// for each level in an array at the end of struct pid.
+static __always_inline __u32 number_at(struct pid* pid, __u32 level) {
+  const void* numbers = (const void*)pid + bpf_core_field_offset(struct pid, numbers);
+  int number = 0;
+  bpf_probe_read_kernel(
+      &number, sizeof number,
+      numbers + level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
+  return number;
+}
+
+// Process numbers and times as the reader of the stream, which is the current task, knows them.
+static __always_inline void fill_holder(struct socket_record* record, struct task_struct* task,
+                                        __u32 fd) {
+  struct task_struct* reader = (struct task_struct*)bpf_get_current_task_btf();
+  struct task_struct* leader = task->group_leader;
+  const __u32 level = reader->thread_pid->level;
+  if (level == 0) {
+    record->tgid = task->tgid;
+    record->tid = task->pid;
+  } else {
+    record->tgid = number_at(leader->thread_pid, level);
+    record->tid = number_at(task->thread_pid, level);
+  }
+  record->fd = fd;
+  record->start_time_ns = leader->start_boottime;
+  if (bpf_core_field_exists(struct time_namespace, offsets)) {
+    const struct timespec64* offset = &reader->nsproxy->time_ns->offsets.boottime;
+    record->start_time_ns += offset->tv_sec * 1000000000ULL + offset->tv_nsec;
+  }
+  __builtin_memcpy(record->command, leader->comm, sizeof record->command);
+}
+
+static __always_inline void fill_addresses(struct socket_facts* facts, struct sock* sk) {
+  const struct sock_common* common = &sk->__sk_common;
+  facts->local_port = common->skc_num;
+  facts->remote_port = bpf_ntohs(common->skc_dport);
+  if (facts->family == AF_INET) {
+    *(__u32*)facts->local_address = common->skc_rcv_saddr;
+    *(__u32*)facts->remote_address = common->skc_daddr;
+  } else {
+    __builtin_memcpy(facts->local_address, common->skc_v6_rcv_saddr.in6_u.u6_addr8, 16);
+    __builtin_memcpy(facts->remote_address, common->skc_v6_daddr.in6_u.u6_addr8, 16);
+    if (BPF_CORE_READ_BITFIELD(common, skc_ipv6only)) facts->flags |= SOCKET_FACTS_V6ONLY;
+  }
+}
+
+static __always_inline void fill_backlog(struct socket_facts* facts, struct sock* listener) {
+  facts->receive_queue = BPF_CORE_READ(listener, sk_ack_backlog);
+  facts->send_queue = BPF_CORE_READ(listener, sk_max_ack_backlog);
+}
+
+// The queues as the kernel's own socket diagnosis computes them (tcp_diag_get_info,
+// mptcp_diag_get_info, udp_diag_get_info and raw_diag_get_info under net/).
+static __always_inline void fill_queues(struct socket_facts* facts, struct sock* sk) {
+  const bool listening = facts->state == TCP_LISTEN;
+  if (facts->protocol == IPPROTO_TCP && facts->type == SOCK_STREAM) {
+    const struct tcp_sock* tcp = listening ? 0 : bpf_skc_to_tcp_sock(sk);
+    if (listening) fill_backlog(facts, sk);
+    if (!tcp) return;
+    const int unread = tcp->rcv_nxt - tcp->copied_seq;
+    facts->receive_queue = unread > 0 ? unread : 0;
+    facts->send_queue = tcp->write_seq - tcp->snd_una;
+    return;
+  }
+  if (facts->protocol == IPPROTO_MPTCP && listening) {
+    if (bpf_core_type_exists(struct mptcp_sock)) {
+      fill_backlog(facts, BPF_CORE_READ((struct mptcp_sock*)sk, first));
+    }
+    return;
+  }
+  facts->receive_queue = sk->sk_backlog.rmem_alloc.counter;
+  facts->send_queue = sk->sk_wmem_alloc.refs.counter - 1;  // the socket itself counts as one
+  if (facts->type == SOCK_DGRAM) {
+    facts->receive_queue -= BPF_CORE_READ((struct udp_sock*)sk, forward_deficit);
+  }
+}
+
+static __always_inline void fill_facts(struct socket_facts* facts, struct sock* sk) {
+  facts->netns = sk->__sk_common.skc_net.net->ns.inum;
+  facts->uid = sk->sk_uid.val;
+  facts->interface = sk->__sk_common.skc_bound_dev_if;
+  facts->protocol = sk->sk_protocol;
+  facts->type = sk->sk_type;
+  facts->family = sk->__sk_common.skc_family;
+  facts->state = sk->__sk_common.skc_state;
+  fill_addresses(facts, sk);
+  fill_queues(facts, sk);
+}
+
+// A whole record, written to the stream. The arguments are the fields of the iterator's context,
+// each loaded once: the verifier wants every load of them checked for NULL anew.
+static __always_inline void write_record(struct bpf_iter_meta* meta, struct task_struct* task,
+                                         __u32 fd, struct file* file, struct sock* sk) {
+  struct socket_record record = {
+      .size = sizeof record,
+      .version = SOCKET_RECORD_VERSION,
+      .cookie = bpf_get_socket_cookie(sk),
+      .inode = file->f_inode->i_ino,
+  };
+  fill_holder(&record, task, fd);
+  if (record.tgid == 0 || record.tid == 0) return;  // it ended just now, and has no number any more
+  fill_facts(&record.facts, sk);
+  bpf_seq_write(meta->seq, &record, sizeof record);
+}

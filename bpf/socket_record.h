@@ -1,0 +1,88 @@
+// The records that our kernel programs hand to user space. C for BPF and C++ for us read this one
+// file; both sides check the layout. src/format/socket_record.h is the decoder, and
+// docs/formats/socket-record.md says more.
+//
+//   descriptor stream := { socket_record }
+//   evidence stream   := { socket_evidence }
+//
+// Integers are in host byte order, since the bytes never leave the machine that made them; ports
+// are plain numbers; addresses are in network byte order. Padding is zero. A change of either
+// layout takes a new SOCKET_RECORD_VERSION.
+#pragma once
+
+#include <linux/types.h>
+
+#define SOCKET_RECORD_VERSION 1
+
+enum socket_facts_flags {
+  SOCKET_FACTS_V6ONLY = 1,  // bound to IPv6 only; set for AF_INET6 alone
+};
+
+// What a socket is.
+struct socket_facts {
+  __u32 netns;  // inode of the network namespace
+  __u32 uid;
+  __u32 interface;
+  __u32 receive_queue;
+  __u32 send_queue;
+  __u16 local_port;
+  __u16 remote_port;
+  __u16 protocol;  // IPPROTO_*; more than a byte, since IPPROTO_MPTCP is 262
+  __u8 type;       // SOCK_STREAM, SOCK_DGRAM or SOCK_RAW
+  __u8 family;     // AF_INET or AF_INET6
+  __u8 state;      // enum of include/net/tcp_states.h
+  __u8 flags;
+  __u8 reserved[2];
+  __u8 local_address[16];  // AF_INET uses the first four bytes
+  __u8 remote_address[16];
+};
+
+// One descriptor of one descriptor table: who holds what. Process numbers are those of the reader's
+// PID namespace.
+struct socket_record {
+  __u16 size;  // of this record
+  __u8 version;
+  __u8 reserved;
+  __u32 tgid;
+  __u32 tid;  // the thread whose descriptor table was read
+  __u32 fd;
+  __u64 start_time_ns;  // of the thread group's leader: since boot, by the reader's clock
+  __u64 cookie;         // never 0
+  __u64 inode;          // never 0
+  struct socket_facts facts;
+  char command[16];  // comm of the thread group's leader, NUL-terminated
+};
+
+// What a second look found out about a socket for which no descriptor was found.
+enum socket_evidence_flags {
+  SOCKET_EVIDENCE_SOCKET = 1,  // the protocol's half still has a socket half
+  SOCKET_EVIDENCE_FILE = 2,    // and that has a file: somebody holds it
+  SOCKET_EVIDENCE_KERNEL = 4,  // the kernel opened it for itself
+  SOCKET_EVIDENCE_MPTCP = 8,   // a subflow of a Multipath TCP socket
+};
+
+struct socket_evidence {
+  __u16 size;
+  __u8 version;
+  __u8 flags;
+  __u32 reserved;
+  __u64 cookie;
+};
+
+#ifdef __cplusplus
+#define SOCKET_RECORD_ASSERT static_assert
+#else
+#define SOCKET_RECORD_ASSERT _Static_assert
+#endif
+SOCKET_RECORD_ASSERT(sizeof(struct socket_facts) == 64, "layout of socket_facts");
+SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_facts, local_port) == 20, "layout");
+SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_facts, type) == 26, "layout");
+SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_facts, flags) == 29, "layout");
+SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_facts, local_address) == 32, "layout");
+SOCKET_RECORD_ASSERT(sizeof(struct socket_record) == 120, "layout of socket_record");
+SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_record, start_time_ns) == 16, "layout");
+SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_record, facts) == 40, "layout");
+SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_record, command) == 104, "layout");
+SOCKET_RECORD_ASSERT(sizeof(struct socket_evidence) == 16, "layout of socket_evidence");
+SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_evidence, cookie) == 8, "layout");
+#undef SOCKET_RECORD_ASSERT

@@ -1,0 +1,49 @@
+// The first look: one record for every descriptor, in every descriptor table of the reader's PID
+// namespace, that refers to a TCP, UDP or raw socket, whatever its network namespace. The kernel
+// skips threads that share their leader's table; a leader that has exited has none, so then each of
+// its threads reports the same table, and the reader of the stream drops the copies.
+#include "socket_fields.h"
+
+// Set before each pass. 0 and 0 is every port.
+__u16 first_port = 0;
+__u16 last_port = 0;
+bool listeners_only = false;
+bool own_namespace_only = false;  // the network namespace of the reader
+
+static __always_inline bool is_port_wanted(__u16 port) {
+  return port >= first_port && port <= last_port;
+}
+
+static __always_inline bool is_wanted(struct sock* sk) {
+  if (!is_accounted(sk)) return false;
+  if (listeners_only) {
+    const __u8 state = sk->__sk_common.skc_state;
+    const bool stream = sk->sk_type == SOCK_STREAM;
+    if (state != (stream ? TCP_LISTEN : TCP_CLOSE)) return false;
+  }
+  if (own_namespace_only) {
+    struct task_struct* reader = (struct task_struct*)bpf_get_current_task_btf();
+    if (sk->__sk_common.skc_net.net->ns.inum != reader->nsproxy->net_ns->ns.inum) return false;
+  }
+  if (last_port == 0) return true;
+  // The subflows of a Multipath TCP socket may use other ports than itself; a raw socket has none.
+  if (sk->sk_protocol == IPPROTO_MPTCP) return true;
+  if (sk->sk_type == SOCK_RAW) return false;
+  return is_port_wanted(sk->__sk_common.skc_num) ||
+         is_port_wanted(bpf_ntohs(sk->__sk_common.skc_dport));
+}
+
+SEC("iter/task_file")
+int read_descriptors(struct bpf_iter__task_file* ctx) {
+  struct task_struct* task = ctx->task;
+  struct file* file = ctx->file;
+  if (!task || !file) return 0;
+  struct socket* socket = (struct socket*)bpf_sock_from_file(file);
+  if (!socket) return 0;
+  struct sock* sk = socket->sk;
+  if (!sk || !is_wanted(sk)) return 0;
+  write_record(ctx->meta, task, ctx->fd, file, sk);
+  return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
