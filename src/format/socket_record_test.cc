@@ -1,0 +1,227 @@
+#include "format/socket_record.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/text.h"
+
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+socket_record listener() {
+  socket_record record{};
+  record.size = sizeof record;
+  record.version = SOCKET_RECORD_VERSION;
+  record.tgid = 100;
+  record.tid = 101;
+  record.fd = 3;
+  record.start_time_ns = 5'000'000'000;
+  record.cookie = 77;
+  record.inode = 4242;
+  record.facts.netns = 4026531840;
+  record.facts.uid = 33;
+  record.facts.send_queue = 128;
+  record.facts.local_port = 1744;
+  record.facts.protocol = IPPROTO_TCP;
+  record.facts.type = SOCK_STREAM;
+  record.facts.family = AF_INET;
+  record.facts.state = 10;
+  record.facts.local_address[0] = 127;
+  record.facts.local_address[3] = 1;
+  std::memcpy(record.command, "nginx", 6);
+  return record;
+}
+
+template <class Record>
+Bytes bytes_of(const Record& record) {
+  return std::as_bytes(std::span(&record, 1));
+}
+
+bool is_refused(const socket_record& record) {
+  Bytes bytes = bytes_of(record);
+  socket_record taken;
+  const auto result = format::take(bytes, taken);
+  return !result && result.error().kind == base::ErrorKind::kCorrupt &&
+         bytes.size() == sizeof record;
+}
+
+model::Socket socket_of(const socket_record& record) {
+  return format::socket_of(record.inode, record.cookie, record.facts);
+}
+
+TEST(SocketRecord, TellsWhoHoldsWhat) {
+  const socket_record record = listener();
+  const model::Holder holder = format::holder_of(record);
+  EXPECT_EQ(holder.pid, 100);
+  EXPECT_EQ(holder.tid, 101);
+  EXPECT_EQ(holder.fd, 3);
+  EXPECT_EQ(holder.inode, 4242U);
+  EXPECT_EQ(holder.cookie, 77U);
+  EXPECT_EQ(holder.start_time_ns, 5'000'000'000U);
+  EXPECT_FALSE(holder.mptcp);
+  EXPECT_EQ(format::command_of(record), "nginx");
+
+  const model::Socket socket = socket_of(record);
+  EXPECT_EQ(model::to_string(socket.local), "127.0.0.1:1744");
+  EXPECT_EQ(socket.state, model::SocketState::kListen);
+  EXPECT_EQ(socket.protocol, model::Protocol::kTcp);
+  EXPECT_EQ(socket.netns, 4026531840U);
+  EXPECT_EQ(socket.uid, 33U);
+  EXPECT_EQ(socket.send_queue, 128U);
+  EXPECT_EQ(socket.v6only, std::nullopt);
+}
+
+TEST(SocketRecord, KnowsEachKindOfSocketByTypeAndProtocol) {
+  struct Case {
+    uint8_t type;
+    uint16_t protocol;
+    model::Protocol expected;
+    bool mptcp;
+  };
+  const std::array cases{
+      Case{SOCK_STREAM, IPPROTO_TCP, model::Protocol::kTcp, false},
+      Case{SOCK_STREAM, IPPROTO_MPTCP, model::Protocol::kTcp, true},
+      Case{SOCK_DGRAM, IPPROTO_UDP, model::Protocol::kUdp, false},
+      Case{SOCK_DGRAM, IPPROTO_UDPLITE, model::Protocol::kUdpLite, false},
+      Case{SOCK_RAW, IPPROTO_ICMP, model::Protocol::kRaw, false},
+      Case{SOCK_RAW, IPPROTO_TCP, model::Protocol::kRaw, false},
+  };
+  for (const Case& one : cases) {
+    socket_record record = listener();
+    record.facts.type = one.type;
+    record.facts.protocol = one.protocol;
+    record.facts.state = one.type == SOCK_STREAM ? 10 : 7;
+    ASSERT_FALSE(is_refused(record)) << one.protocol;
+    EXPECT_EQ(socket_of(record).protocol, one.expected) << one.protocol;
+    EXPECT_EQ(socket_of(record).mptcp, one.mptcp) << one.protocol;
+  }
+}
+
+TEST(SocketRecord, CallsABoundButClosedTcpSocketBoundAndGivesItNoPeer) {
+  socket_record record = listener();
+  record.facts.state = 7;
+  record.facts.remote_port = 99;
+  record.facts.remote_address[0] = 9;
+  EXPECT_EQ(socket_of(record).state, model::SocketState::kBoundInactive);
+  EXPECT_EQ(socket_of(record).remote, model::Endpoint{});
+}
+
+TEST(SocketRecord, TellsV6OnlyWhereItMatters) {
+  socket_record record = listener();
+  record.facts.family = AF_INET6;
+  EXPECT_EQ(socket_of(record).v6only, false);
+  record.facts.flags = SOCKET_FACTS_V6ONLY;
+  EXPECT_EQ(socket_of(record).v6only, true);
+  record.facts.state = 1;
+  EXPECT_EQ(socket_of(record).v6only, std::nullopt);
+}
+
+TEST(SocketRecord, RefusesEveryTruncation) {
+  const socket_record record = listener();
+  for (size_t length = 0; length < sizeof record; ++length) {
+    Bytes bytes = bytes_of(record).first(length);
+    socket_record taken;
+    EXPECT_FALSE(format::take(bytes, taken)) << length;
+    EXPECT_EQ(bytes.size(), length);
+  }
+}
+
+TEST(SocketRecord, RefusesWhatCannotBeTrue) {
+  const auto with = [](auto change) {
+    socket_record record = listener();
+    change(record);
+    return record;
+  };
+  EXPECT_FALSE(is_refused(listener()));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.size = 119; })));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.version = 2; })));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.facts.family = AF_UNIX; })));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.facts.state = 0; })));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.facts.state = 14; })));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.facts.protocol = IPPROTO_SCTP; })));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.facts.type = SOCK_DGRAM; })));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.tgid = 0; })));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.tid = 0x80000000; })));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.fd = 0xFFFFFFFF; })));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.inode = 0; })));
+}
+
+TEST(SocketRecord, ReadsACommandThatFillsItsField) {
+  socket_record record = listener();
+  std::memset(record.command, 'x', sizeof record.command);
+  EXPECT_EQ(format::command_of(record), std::string(16, 'x'));
+}
+
+TEST(SocketEvidence, IsTakenWholeOrNotAtAll) {
+  socket_evidence evidence{};
+  evidence.size = sizeof evidence;
+  evidence.version = SOCKET_RECORD_VERSION;
+  evidence.flags = SOCKET_EVIDENCE_SOCKET;
+  evidence.cookie = 9;
+  Bytes bytes = bytes_of(evidence);
+  socket_evidence taken{};
+  ASSERT_TRUE(format::take(bytes, taken));
+  EXPECT_TRUE(bytes.empty());
+  EXPECT_EQ(taken.cookie, 9U);
+  Bytes cut = bytes_of(evidence).first(15);
+  EXPECT_FALSE(format::take(cut, taken));
+  evidence.version = 9;
+  Bytes other = bytes_of(evidence);
+  EXPECT_FALSE(format::take(other, taken));
+}
+
+// The golden file: bytes as a kernel wrote them, in hexadecimal, one record a line, each followed
+// by what they mean. Made on little-endian amd64; the layout is the same on every such machine.
+std::vector<std::byte> parse_hex(std::string_view text) {
+  std::vector<std::byte> out;
+  for (size_t i = 0; i + 1 < text.size(); i += 2) {
+    out.push_back(static_cast<std::byte>(*base::parse_number<uint8_t>(text.substr(i, 2), 16)));
+  }
+  return out;
+}
+
+std::string describe(const socket_record& record) {
+  const model::Holder holder = format::holder_of(record);
+  const model::Socket socket = format::socket_of(record.inode, record.cookie, record.facts);
+  std::ostringstream out;
+  out << model::protocol_name(socket.protocol) << ' '
+      << model::state_name(socket.state, socket.protocol) << ' ' << model::to_string(socket.local)
+      << ' ' << model::to_string(socket.remote) << " netns " << socket.netns << " uid "
+      << socket.uid << " if " << socket.interface << " queues " << socket.receive_queue << '/'
+      << socket.send_queue << " inode " << holder.inode << " cookie " << holder.cookie << " pid "
+      << holder.pid << " tid " << holder.tid << " fd " << holder.fd << " start "
+      << holder.start_time_ns << (socket.mptcp ? " mptcp" : "");
+  if (socket.v6only) out << (*socket.v6only ? " v6only" : " dual-stack");
+  out << " (" << format::command_of(record) << ')';
+  return out.str();
+}
+
+TEST(SocketRecord, ReadsTheGoldenFile) {
+  std::ifstream file(TWINPORT_SOURCE_DIR "/tests/golden/socket_record.txt");
+  ASSERT_TRUE(file);
+  std::string line;
+  int records = 0;
+  while (std::getline(file, line)) {
+    if (line.empty() || line.starts_with('#')) continue;
+    const std::vector<std::byte> stored = parse_hex(line);
+    Bytes bytes = stored;
+    socket_record record;
+    ASSERT_TRUE(format::take(bytes, record)) << line;
+    EXPECT_TRUE(bytes.empty());
+    ASSERT_TRUE(std::getline(file, line));
+    EXPECT_EQ(describe(record), line);
+    ++records;
+  }
+  EXPECT_GE(records, 8);
+}
+
+}  // namespace
