@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "host/bpf_collector.h"
 #include "host/diag_collector.h"
 #include "host/proc_collector.h"
 
@@ -14,7 +15,7 @@ using Source = base::Result<std::unique_ptr<ports::SocketSource>>;
 Source make_one(model::CollectorKind kind, std::string why) {
   switch (kind) {
     case model::CollectorKind::kBpf:
-      break;
+      return make_bpf_collector(std::move(why));
     case model::CollectorKind::kSockDiag:
       return make_diag_collector(std::move(why));
     case model::CollectorKind::kProc:
