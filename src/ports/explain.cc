@@ -1,0 +1,183 @@
+#include "ports/explain.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "ports/headline.h"
+#include "ports/words.h"
+
+namespace ports {
+namespace {
+
+using model::Protocol;
+using model::PublishedPort;
+using model::RegistryEntry;
+
+std::vector<Hold> find_behind(const model::Inventory& inventory,
+                              std::span<const PublishedPort> published, uint16_t port) {
+  std::vector<Hold> out;
+  for (const PublishedPort& rule : published) {
+    // A target range of the same size is mapped one to one; any other choice is the kernel's.
+    uint16_t first = port;
+    uint16_t last = port;
+    if (rule.target_ports.first != 0) {
+      first = rule.target_ports.first;
+      last = rule.target_ports.last;
+      if (rule.target_ports.size() == rule.ports.size()) {
+        first = last = static_cast<uint16_t>(rule.target_ports.first + (port - rule.ports.first));
+      }
+    }
+    for (Hold& hold : find_holds(inventory, {{first, last}, rule.protocol, std::nullopt})) {
+      // Sent to another address: what answers is in another namespace or on another machine.
+      const bool elsewhere = !rule.target.is_any() && !rule.target.is_loopback();
+      if (hold.answers() && elsewhere != hold.own_namespace) out.push_back(std::move(hold));
+    }
+  }
+  return out;
+}
+
+bool is_local(const model::IpAddress& address, std::span<const model::IpAddress> local_addresses) {
+  return address.is_any() || address.is_loopback() || address.is_multicast() ||
+         std::ranges::any_of(local_addresses, [&](const model::IpAddress& local) {
+           return local.unmapped() == address.unmapped();
+         });
+}
+
+void judge_unread(Explanation& out, const model::Inventory& inventory) {
+  const bool own_unread = std::ranges::any_of(
+      inventory.namespaces,
+      [](const model::NetNamespace& netns) { return netns.own && !netns.tables_read; });
+  if (!own_unread || out.somebody_holds) return;
+  out.headline = "Cannot tell who holds port " + std::to_string(out.port) +
+                 ": this machine's socket tables could not be read.";
+  out.assessment.level = Level::kCannotTell;
+  out.assessment.sentence = out.gaps.empty() ? out.headline : "Cannot tell. " + out.gaps.front();
+  out.absence = {};
+}
+
+}  // namespace
+
+std::vector<PublishedPort> find_published(const model::Inventory& inventory, uint16_t port,
+                                          std::optional<Protocol> protocol,
+                                          const std::optional<model::IpAddress>& address) {
+  std::vector<PublishedPort> out;
+  for (const PublishedPort& published : inventory.published) {
+    if (!published.ports.contains(port)) continue;
+    if (protocol && published.protocol != *protocol) continue;
+    if (address && published.destination_bits > 0 &&
+        published.destination.unmapped().family != address->family) {
+      continue;
+    }
+    out.push_back(published);
+  }
+  return out;
+}
+
+// What the collector could not see and what it means for this port. Blind spots that have nothing
+// to do with one port stay in the report.
+std::vector<std::string> find_gaps(const model::Inventory& inventory) {
+  std::vector<std::string> out;
+  size_t unread = 0;
+  std::string why;
+  for (const auto& netns : inventory.namespaces) {
+    if (netns.tables_read) continue;
+    if (netns.own) {
+      out.push_back("The socket tables of this network namespace could not be read" +
+                    (netns.why.empty() ? std::string(".") : ": " + netns.why + "."));
+      continue;
+    }
+    ++unread;
+    if (why.empty()) why = netns.why;
+  }
+  if (unread > 0) {
+    out.push_back(counted(unread, "other network namespace") + " could be seen only in part" +
+                  (why.empty() ? "." : " (" + why + ")."));
+  }
+  return out;
+}
+
+std::vector<Registration> gather_registrations(std::span<const RegistryEntry> entries,
+                                               std::optional<Protocol> protocol,
+                                               const KnownUses& known_uses) {
+  const auto alike = [](const RegistryEntry& left, const RegistryEntry& right) {
+    return left.ports == right.ports && left.service == right.service &&
+           left.description == right.description && left.assignee == right.assignee;
+  };
+  std::vector<Registration> out;
+  for (const RegistryEntry& entry : entries) {
+    if (protocol && entry.protocol != *protocol) continue;
+    const auto found =
+        std::ranges::find_if(out, [&](const Registration& one) { return alike(one.entry, entry); });
+    if (found != out.end()) {
+      found->protocols.push_back(entry.protocol);
+      continue;
+    }
+    out.push_back({entry, {entry.protocol}, judge_ghost(entry, known_uses)});
+  }
+  return out;
+}
+
+std::string understood_in_words(const PortQuery& query,
+                                std::span<const model::IpAddress> local_addresses) {
+  std::string out;
+  const auto sentence = [&](const std::string& text) { out += (out.empty() ? "" : " ") + text; };
+  if (!query.ignored.empty() && !query.ports.empty()) {
+    std::vector<std::string> words;
+    for (const std::string& word : query.ignored) words.push_back(name_in_words(word));
+    sentence("Read as " + std::string(query.ports.front().single() ? "port " : "ports ") +
+             port_in_words(query.ports.front(), query.protocol) + "; passed over " +
+             listed_briefly(words, 5) + ".");
+  } else if (!query.name.empty()) {
+    std::vector<std::string> ports;
+    for (const auto range : query.ports) ports.push_back(model::to_string(range));
+    sentence(name_in_words(query.name) + " is " + (ports.size() == 1 ? "port " : "ports ") +
+             listed_briefly(ports, 8) + ".");
+  }
+  if (query.address && !local_addresses.empty() && !is_local(*query.address, local_addresses)) {
+    sentence(model::to_string(*query.address) +
+             " is not an address of this machine: who holds its ports can be asked only there. "
+             "What follows is what this machine has to do with it.");
+  }
+  return out;
+}
+
+Explanation explain(const PortQuery& query, uint16_t port, const ExplainInput& input) {
+  Explanation out;
+  out.port = port;
+  out.protocol = query.protocol;
+  out.address = query.address;
+  out.understood = understood_in_words(query, input.local_addresses);
+
+  if (port != 0) {
+    out.holds = find_holds(input.inventory, {{port, port}, query.protocol, query.address});
+    out.published = find_published(input.inventory, port, query.protocol, query.address);
+    out.behind_published = find_behind(input.inventory, out.published, port);
+  }
+  out.somebody_holds = std::ranges::any_of(
+      out.holds, [](const Hold& hold) { return hold.role != HoldRole::kRemote; });
+
+  out.facts = gather_port_facts(port, input.inventory);
+  out.registrations = gather_registrations(input.entries, query.protocol, input.known_uses);
+  if (port != 0) out.uses = input.known_uses.find(port, query.protocol);
+  out.checks = hand_checks({port, port}, query.protocol);
+  out.report = input.inventory.report;
+  out.gaps = find_gaps(input.inventory);
+
+  out.assessment =
+      assess({out.holds, out.behind_published, out.published, out.uses, out.facts}, input.safety);
+  out.headline = headline(out);
+  out.summary = summary(out);
+  // A rule of the packet filter is explanation enough.
+  if (!out.somebody_holds && out.published.empty()) {
+    std::string_view registered;
+    for (const Registration& one : out.registrations) {
+      if (registered.empty()) registered = one.entry.service;
+    }
+    out.absence = explain_absence(out.facts, out.uses, registered);
+  }
+  judge_unread(out, input.inventory);
+  return out;
+}
+
+}  // namespace ports

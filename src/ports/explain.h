@@ -1,0 +1,95 @@
+// explain: everything known about one port, as plain values and whole sentences: a pure function of
+// what was read. The stages are files of their own: holds.h (who), port_facts.h (what the number
+// is), safety.h (is it safe), absence.h (why one meets a port that nobody holds), hand_checks.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/inventory.h"
+#include "model/registry_entry.h"
+#include "ports/absence.h"
+#include "ports/ghost.h"
+#include "ports/hand_checks.h"
+#include "ports/holds.h"
+#include "ports/known_uses.h"
+#include "ports/port_facts.h"
+#include "ports/port_query.h"
+#include "ports/safety.h"
+
+namespace ports {
+
+/// One registered service, with all transports for which IANA lists it alike.
+struct Registration {
+  model::RegistryEntry entry;  ///< of the first transport
+  std::vector<model::Protocol> protocols;
+  GhostJudgement ghost;
+};
+
+struct ExplainInput {
+  const model::Inventory& inventory;  ///< processes with packages, published ports included
+  const KnownUses& known_uses;
+  /// Registry rows that cover the port, most specific first.
+  std::span<const model::RegistryEntry> entries;
+  /// Addresses of this machine; empty = not known. Tells a foreign address in the question.
+  std::span<const model::IpAddress> local_addresses;
+  SafetyContext safety;
+};
+
+/// Views inside it live as long as the registry and the known uses they came from.
+struct Explanation {
+  uint16_t port = 0;
+  std::optional<model::Protocol> protocol;  ///< nothing: all transports
+  std::optional<model::IpAddress> address;
+
+  std::string understood;  ///< how the question was read, where that is not plain; "" = it is
+  std::string headline;    ///< who holds it, in one sentence
+  std::string summary;     ///< what it is and who uses it, in one sentence
+  /// DESIGN's verdict: no expectations can be loaded yet, so every port is "unjudged".
+  std::string_view verdict = "unjudged";
+  Assessment assessment;
+
+  std::vector<Hold> holds;
+  std::vector<model::PublishedPort> published;
+  /// Where `published` sends callers, when a listener of that port stands in another namespace of
+  /// this machine: one of these may be what answers.
+  std::vector<Hold> behind_published;
+  bool somebody_holds = false;  ///< any hold but connections *to* the port elsewhere
+  Absence absence;              ///< empty when somebody holds it or a rule forwards it
+
+  PortFacts facts;
+  std::vector<Registration> registrations;
+  std::vector<const model::KnownUse*> uses;
+  std::vector<HandCheck> checks;
+
+  model::CollectorReport report;
+  std::vector<std::string> gaps;  ///< what could not be seen of this port, in whole sentences
+
+  /// Exit code 1: a holder that could not be seen, or a sign that asks for a look.
+  [[nodiscard]] bool needs_attention() const { return assessment.level != Level::kNoConcern; }
+};
+
+/// `query` has one port, given as `port`.
+Explanation explain(const PortQuery& query, uint16_t port, const ExplainInput& input);
+
+/// The rows of a port as a person would count them: the same service on several transports is one.
+std::vector<Registration> gather_registrations(std::span<const model::RegistryEntry> entries,
+                                               std::optional<model::Protocol> protocol,
+                                               const KnownUses& known_uses);
+
+/// "10.0.0.5 is not an address of this machine, ...": how the question was read, or "".
+std::string understood_in_words(const PortQuery& query,
+                                std::span<const model::IpAddress> local_addresses);
+
+/// What of the network namespaces could not be read, in whole sentences.
+std::vector<std::string> find_gaps(const model::Inventory& inventory);
+
+/// Packet filter rules that forward callers of this port.
+std::vector<model::PublishedPort> find_published(const model::Inventory& inventory, uint16_t port,
+                                                 std::optional<model::Protocol> protocol,
+                                                 const std::optional<model::IpAddress>& address);
+
+}  // namespace ports

@@ -1,0 +1,237 @@
+#include "ports/headline.h"
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include "ports/explain.h"
+#include "ports/words.h"
+
+namespace ports {
+namespace {
+
+using model::Holding;
+using model::Protocol;
+
+constexpr size_t kProgramsNamed = 2;
+constexpr size_t kSoftwareNamed = 3;
+
+using Holds = std::vector<const Hold*>;
+
+Holds select(const Explanation& of, const std::function<bool(const Hold&)>& wanted) {
+  Holds out;
+  for (const Hold& hold : of.holds) {
+    if (wanted(hold)) out.push_back(&hold);
+  }
+  return out;
+}
+
+std::string program_in_words(const Program& program) {
+  if (program.pids.size() == 1) return process_in_words(program.process);
+  return name_in_words(program.process.command) + " (" +
+         counted(program.pids.size(), "process", "processes") + ", first pid " +
+         std::to_string(program.process.pid) + ")";
+}
+
+// "sshd (pid 812) and nginx (2 processes, ...)"; sockets without a nameable process add theirs.
+std::string holders_in_words(const Holds& holds) {
+  std::vector<std::string> names;
+  const auto add = [&](std::string name) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+  };
+  for (const Hold* hold : holds) {
+    for (const Program& program : hold->programs) add(program_in_words(program));
+  }
+  for (const Hold* hold : holds) {
+    if (hold->holding == Holding::kKernel) add("the kernel itself");
+    if (hold->holding == Holding::kHidden) add("a program that we may not see");
+    if (hold->holding == Holding::kNoDescriptor || hold->holding == Holding::kUnknown) {
+      add("a program that cannot be named");
+    }
+  }
+  return listed_briefly(names, kProgramsNamed);
+}
+
+std::string port_of(const Explanation& of, const Holds& holds) {
+  const bool tcp =
+      std::ranges::any_of(holds, [](const Hold* hold) { return hold->protocol == Protocol::kTcp; });
+  const bool other =
+      std::ranges::any_of(holds, [](const Hold* hold) { return hold->protocol != Protocol::kTcp; });
+  const model::PortRange port{of.port, of.port};
+  if (tcp && other) return "port " + port_in_words(port, std::nullopt) + " (TCP and UDP)";
+  return "port " + port_in_words(port, holds.front()->protocol);
+}
+
+std::string reach_in_words(const Holds& holds) {
+  const bool all =
+      std::ranges::any_of(holds, [](const Hold* hold) { return hold->reach == Reach::kAll; });
+  if (all) return "open to every address";
+  const bool loopback =
+      std::ranges::all_of(holds, [](const Hold* hold) { return hold->reach == Reach::kLoopback; });
+  return loopback ? "for this machine only" : "on particular addresses";
+}
+
+bool has_several_subjects(const Holds& holds) {
+  size_t subjects = 0;
+  for (const Hold* hold : holds) subjects += std::max<size_t>(hold->programs.size(), 1);
+  return subjects > 1;
+}
+
+std::string capital(std::string text) {
+  // Names of programs keep their own case; only our own words begin a sentence.
+  if (text.starts_with("the ") || text.starts_with("a ")) text[0] = static_cast<char>(text[0] - 32);
+  return text;
+}
+
+std::string answering(const Explanation& of, const Holds& holds) {
+  const bool listens = std::ranges::any_of(holds, [](const Hold* hold) {
+    return hold->role == HoldRole::kListener && hold->protocol == Protocol::kTcp;
+  });
+  const bool several = has_several_subjects(holds);
+  std::string verb = several ? "hold" : "holds";
+  if (listens) verb = several ? "listen on" : "listens on";
+  return capital(holders_in_words(holds)) + " " + verb + " " + port_of(of, holds) + ", " +
+         reach_in_words(holds) + ".";
+}
+
+std::string peers_in_words(const Holds& holds) {
+  std::vector<std::string> peers;
+  size_t total = 0;
+  for (const Hold* hold : holds) {
+    total += hold->peers_total;
+    for (const Peer& peer : hold->peers) {
+      std::string text = peer.remote.port == 0 ? model::to_string(peer.remote.address)
+                                               : model::to_string(peer.remote);
+      if (std::ranges::find(peers, text) == peers.end()) peers.push_back(std::move(text));
+    }
+  }
+  if (peers.empty()) return {};
+  return total == 1 ? peers.front() : counted(total, "address", "addresses");
+}
+
+std::string connected(const Explanation& of, const Holds& holds) {
+  Holds live;
+  uint32_t sockets = 0;
+  for (const Hold* hold : holds) {
+    const bool nobody = hold->holding == Holding::kTimeWait ||
+                        hold->holding == Holding::kOrphaned || hold->holding == Holding::kVanished;
+    if (nobody) continue;
+    live.push_back(hold);
+    sockets += hold->sockets;
+  }
+  if (live.empty()) {
+    uint32_t closed = 0;
+    for (const Hold* hold : holds) closed += hold->sockets;
+    return "Nobody holds " + port_of(of, holds) + " any more: " +
+           (closed == 1 ? "a connection that used it is closed, and the kernel forgets it within "
+                          "about a minute."
+                        : counted(closed, "connection") +
+                              " that used it are closed, and the kernel forgets them within about "
+                              "a minute.");
+  }
+  const bool named = std::ranges::any_of(live, [](const Hold* hold) {
+    return !hold->programs.empty() || hold->holding == Holding::kHidden ||
+           hold->holding == Holding::kKernel || hold->holding == Holding::kUnknown ||
+           hold->holding == Holding::kNoDescriptor;
+  });
+  const std::string peers = peers_in_words(live);
+  const std::string to = peers.empty() ? "" : " with " + peers;
+  const std::string connections = sockets == 1 ? "a connection" : counted(sockets, "connection");
+  if (!named) {
+    return "Connections on " + port_of(of, live) + to +
+           " are still being set up or taken down; "
+           "no program holds them.";
+  }
+  const bool several = has_several_subjects(live);
+  return capital(holders_in_words(live)) + (several ? " use " : " uses ") + port_of(of, live) +
+         " as the local end of " + connections + to + "; nobody listens on it.";
+}
+
+std::string published_in_words(const Explanation& of) {
+  const model::PublishedPort& port = of.published.front();
+  std::string target;
+  if (!port.target.is_any()) target = model::to_string(port.target.unmapped());
+  if (port.target_ports.first != 0) {
+    target += (target.empty() ? "port " : " port ") + model::to_string(port.target_ports);
+  }
+  if (target.empty()) target = "this machine under another number";
+  return "No program here holds port " + port_in_words({of.port, of.port}, port.protocol) +
+         ", yet it is open: the packet filter sends it on to " + target + ".";
+}
+
+std::string elsewhere(const Explanation& of, const Holds& foreign) {
+  return "Nobody holds it in this network namespace. In another, " + answering(of, foreign);
+}
+
+}  // namespace
+
+std::string headline(const Explanation& of) {
+  if (of.port == 0) return "Nobody can hold port 0: it is a placeholder, not a port.";
+  const auto own_answers =
+      select(of, [](const Hold& hold) { return hold.own_namespace && hold.answers(); });
+  if (!own_answers.empty()) return answering(of, own_answers);
+  const auto own_bound = select(
+      of, [](const Hold& hold) { return hold.own_namespace && hold.role == HoldRole::kBound; });
+  if (!own_bound.empty()) {
+    return capital(holders_in_words(own_bound)) +
+           (has_several_subjects(own_bound) ? " have " : " has ") + "taken " +
+           port_of(of, own_bound) + " and does not listen on it, so nobody else can.";
+  }
+  const bool published = std::ranges::any_of(
+      of.published, [](const model::PublishedPort& port) { return !port.outgoing_only; });
+  if (published) return published_in_words(of);
+  const auto connections = select(of, [](const Hold& hold) {
+    return hold.own_namespace &&
+           (hold.role == HoldRole::kConnection || hold.role == HoldRole::kServed);
+  });
+  if (!connections.empty()) return connected(of, connections);
+  const auto foreign = select(of, [](const Hold& hold) { return hold.answers(); });
+  if (!foreign.empty()) return elsewhere(of, foreign);
+  const auto remote = select(of, [](const Hold& hold) { return hold.role == HoldRole::kRemote; });
+  const std::string port = "port " + port_in_words({of.port, of.port}, of.protocol);
+  if (!remote.empty()) {
+    return "Nobody holds " + port + " here; " + holders_in_words(remote) +
+           (has_several_subjects(remote) ? " talk" : " talks") + " to that port of " +
+           peers_in_words(remote) + ".";
+  }
+  return "Nobody holds " + port + " on this machine now.";
+}
+
+std::string summary(const Explanation& of) {
+  if (of.port == 0) return {};
+  std::vector<std::string> parts;
+  std::vector<std::string> names;
+  bool ghost = false;
+  for (const Registration& registration : of.registrations) {
+    if (registration.entry.service.empty()) continue;
+    std::string name = name_in_words(registration.entry.service);
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+    ghost |= registration.ghost.ghost;
+  }
+  if (!names.empty()) {
+    parts.push_back("registered as " + listed_briefly(names, kSoftwareNamed) +
+                    (ghost ? ", a name without a documented owner (a ghost registration)" : ""));
+  }
+  std::vector<std::string> software;
+  for (const auto* use : of.uses) {
+    if (!names_software(*use)) continue;
+    std::string name(use->software);
+    if (std::ranges::find(software, name) == software.end()) software.push_back(std::move(name));
+  }
+  if (!software.empty()) {
+    parts.push_back("really used by " + listed_briefly(software, kSoftwareNamed));
+  }
+  if (names.empty()) {
+    parts.push_back(of.facts.rfc_class == model::PortClass::kDynamic
+                        ? "a dynamic port, which belongs to no service"
+                        : "registered to nobody");
+  }
+  if (of.facts.own.handed_out) {
+    parts.push_back("ephemeral on this host, where the kernel lends it to outgoing connections");
+  }
+  std::string out = "It is ";
+  for (size_t i = 0; i < parts.size(); ++i) out += (i == 0 ? "" : "; ") + parts[i];
+  return out + ".";
+}
+
+}  // namespace ports
