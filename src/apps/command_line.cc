@@ -75,7 +75,7 @@ void define_collector(CLI::App& app, std::optional<model::CollectorKind>& collec
       ->type_name("auto|bpf|sock_diag|proc");
 }
 
-[[maybe_unused]] Run define_explain(CLI::App& app) {
+Run define_explain(CLI::App& app) {
   auto options = std::make_shared<ExplainOptions>();
   app.add_option_function<std::vector<std::string>>(
          "PORT",
@@ -91,7 +91,7 @@ void define_collector(CLI::App& app, std::optional<model::CollectorKind>& collec
   return [options](Context& context) { return run_explain(*options, context); };
 }
 
-[[maybe_unused]] Run define_ephemeral(CLI::App& app) {
+Run define_ephemeral(CLI::App& app) {
   auto options = std::make_shared<EphemeralOptions>();
   app.add_option("--top", options->top, "How many destinations and holders to list")
       ->type_name("N");
@@ -126,6 +126,26 @@ Run define_ports(CLI::App& app) {
 Run define_version(CLI::App&) { return run_version; }
 
 constexpr auto kCommands = std::to_array<Definition>({
+    {"explain", "Everything known about a port, in plain words",
+     "Says what a port is, to whom it is registered, what really uses it, who holds it here and "
+     "why that program runs, whether that is safe and on what evidence, and how to check by hand. "
+     "For a port that nobody holds it says why one still meets it in logs and scans. Exits with 1 "
+     "when a holder cannot be seen or something asks for a look.",
+     "twinport explain 1744\n"
+     "twinport explain \"56744 TCP 2024\"  # as pasted from an article\n"
+     "twinport explain ssh --verify       # and compare programs with their packages\n"
+     "twinport explain 10.0.0.5:443/tcp\n"
+     "twinport explain 1743-1844          # a range, compact\n"
+     "twinport explain 1744 --markdown > port-1744.md\n",
+     define_explain},
+    {"ephemeral", "The ports that the kernel lends to outgoing connections",
+     "Shows the range that the kernel lends from, how much of it is in use toward each "
+     "destination, who uses the most, what listens inside it, and what to do when it runs short. "
+     "Exits with 1 when less than a tenth of the ports is free for a destination or for UDP.",
+     "twinport ephemeral\n"
+     "twinport ephemeral --top 3\n"
+     "twinport ephemeral --json\n",
+     define_ephemeral},
     {"ports", "Who holds what, now",
      "Lists the sockets that hold a port: listening TCP and bound UDP of this network namespace, "
      "with the process behind each. A filter or --all shows connections too. A socket without a "

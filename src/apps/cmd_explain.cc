@@ -1,0 +1,117 @@
+#include "apps/cmd_explain.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apps/explain_json.h"
+#include "apps/explain_page.h"
+#include "apps/look.h"
+#include "ports/explain.h"
+#include "ports/explain_range.h"
+#include "ports/known_uses.h"
+#include "ports/port_query.h"
+
+namespace apps {
+namespace {
+
+LookRequest what_to_read(const ports::PortQuery& query, const ExplainOptions& options) {
+  LookRequest request;
+  request.collector = options.collector;
+  request.packages = true;
+  request.verify = options.verify;
+  // The request takes one range; several are asked for as the one that spans them.
+  model::PortRange span = query.ports.front();
+  for (const auto range : query.ports) {
+    span.first = std::min(span.first, range.first);
+    span.last = std::max(span.last, range.last);
+  }
+  if (span.last != 0) request.inventory.ports = span;
+  return request;
+}
+
+std::vector<model::RegistryEntry> entries_of(const ports::PortQuery& query,
+                                             const ports::Registry& registry) {
+  std::vector<model::RegistryEntry> out = registry.all();
+  std::erase_if(out, [&](const model::RegistryEntry& entry) {
+    return std::ranges::none_of(query.ports, [&](model::PortRange asked) {
+      return asked.first <= entry.ports.last && entry.ports.first <= asked.last;
+    });
+  });
+  return out;
+}
+
+// What a rule forwards to may listen on a port that was not asked for.
+bool is_forwarded_elsewhere(const model::Inventory& inventory, const ports::PortQuery& query) {
+  return std::ranges::any_of(inventory.published, [&](const model::PublishedPort& rule) {
+    return rule.target_ports.first != 0 &&
+           std::ranges::any_of(query.ports, [&](model::PortRange asked) {
+             return asked.first <= rule.ports.last && rule.ports.first <= asked.last;
+           });
+  });
+}
+
+base::Result<model::Inventory> read_machine(const ports::PortQuery& query,
+                                            const ExplainOptions& options, Context& context) {
+  LookRequest request = what_to_read(query, options);
+  auto inventory = look(request, context);
+  if (!inventory || !is_forwarded_elsewhere(*inventory, query)) return inventory;
+  request.inventory.ports.reset();
+  return look(request, context);
+}
+
+int print_page(const Page& page, bool markdown, bool attention, Context& context) {
+  context.out << (markdown ? page_as_markdown(page)
+                           : page_as_text(page, context.style, context.text_width()));
+  return attention ? kAttention : kDone;
+}
+
+}  // namespace
+
+int run_explain(const ExplainOptions& options, Context& context) {
+  const auto& known_uses = ports::KnownUses::built_in();
+  const auto query = ports::find_port(options.port, context.registry(), known_uses);
+  if (!query) return context.fail(query.error());
+  const auto inventory = read_machine(*query, options, context);
+  if (!inventory) return context.fail(inventory.error());
+
+  Machine& machine = context.machine();
+  const bool one_port = query->ports.size() == 1 && query->ports.front().single();
+  const uint16_t port = query->ports.front().first;
+  const auto entries = one_port ? context.registry().find(port, query->protocol)
+                                : entries_of(*query, context.registry());
+  const auto addresses =
+      query->address ? machine.local_addresses() : std::vector<model::IpAddress>{};
+  const ports::ExplainInput input{.inventory = *inventory,
+                                  .known_uses = known_uses,
+                                  .entries = entries,
+                                  .local_addresses = addresses,
+                                  .safety = {.caller_is_root = machine.caller_is_root(),
+                                             .processes_hidden = inventory->report.processes_hidden,
+                                             .packages_known = machine.has_package_lists(),
+                                             .verified = options.verify}};
+  const PageLength length = options.markdown ? PageLength::kFull : PageLength::kShort;
+  if (one_port) {
+    const ports::Explanation explanation = ports::explain(*query, port, input);
+    if (!context.json) {
+      return print_page(explain_page(explanation, machine.now_unix_s(), length), options.markdown,
+                        explanation.needs_attention(), context);
+    }
+    base::JsonWriter json = context.begin_json("explain");
+    write_explanation(json, explanation);
+    Context::end_json(json);
+    return explanation.needs_attention() ? kAttention : kDone;
+  }
+  const ports::RangeExplanation explanation = ports::explain_range(*query, input);
+  if (!context.json) {
+    return print_page(explain_range_page(explanation, length), options.markdown,
+                      explanation.needs_attention(), context);
+  }
+  base::JsonWriter json = context.begin_json("explain");
+  write_range_explanation(json, explanation);
+  Context::end_json(json);
+  return explanation.needs_attention() ? kAttention : kDone;
+}
+
+}  // namespace apps

@@ -1,0 +1,142 @@
+// Several ports at once, as a page: a part of explain_page.h.
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "apps/explain_page.h"
+#include "ports/words.h"
+
+namespace apps {
+namespace {
+
+using ports::HeldPort;
+using ports::RangeExplanation;
+
+std::string who_holds(const HeldPort& held) {
+  std::vector<std::string> names;
+  const auto add = [&](std::string name) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+  };
+  for (const auto& hold : held.holds) {
+    for (const auto& program : hold.programs) add(ports::process_in_words(program.process));
+    if (!hold.programs.empty()) continue;
+    add(hold.holding == model::Holding::kKernel ? "the kernel itself"
+                                                : "a program that cannot be named");
+  }
+  if (names.empty() && !held.published.empty()) add("the packet filter, which sends it elsewhere");
+  return ports::listed_briefly(names, 3);
+}
+
+std::string transports_of(const HeldPort& held) {
+  std::set<std::string> names;
+  for (const auto& hold : held.holds) names.emplace(model::protocol_name(hold.protocol));
+  for (const auto& rule : held.published) names.emplace(model::protocol_name(rule.protocol));
+  return ports::joined(std::vector<std::string>(names.begin(), names.end()), ",");
+}
+
+PageSection held_section(const RangeExplanation& of, size_t most) {
+  PageSection section;
+  section.title = "Open now";
+  for (size_t i = 0; i < std::min(most, of.held.size()); ++i) {
+    const HeldPort& held = of.held[i];
+    section.point(std::to_string(held.port) + "/" + transports_of(held) + ": " + who_holds(held),
+                  held.assessment.level == ports::Level::kNoConcern ? Tone::kPlain : Tone::kStrong);
+    if (held.assessment.level != ports::Level::kNoConcern) {
+      section.detail("", held.assessment.sentence);
+    }
+  }
+  if (of.held.size() > most) {
+    section.point("And " + ports::counted(of.held.size() - most, "more port") + ".");
+  }
+  return section;
+}
+
+PageSection numbers_section(const RangeExplanation& of) {
+  PageSection section;
+  section.title = "What they are";
+  std::vector<std::string> classes;
+  if (of.system > 0) classes.push_back(ports::grouped(of.system) + " system (0-1023)");
+  if (of.user > 0) classes.push_back(ports::grouped(of.user) + " user (1024-49151)");
+  if (of.dynamic > 0) classes.push_back(ports::grouped(of.dynamic) + " dynamic (49152-65535)");
+  section.point("By RFC 6335: " + ports::listed(classes) + ".");
+  section.point(of.ephemeral == 0
+                    ? "This kernel lends none of them to outgoing connections."
+                    : "This kernel lends " + ports::grouped(of.ephemeral) +
+                          " of them to outgoing connections, so on this host those are ephemeral.");
+  std::string registered = ports::grouped(of.registered) + " of " + ports::grouped(of.size) +
+                           " have a service name at IANA";
+  if (of.ghosts > 0) {
+    registered += "; " + ports::grouped(of.ghosts) +
+                  " of these are ghost registrations, names whose owner left no documentation";
+  }
+  section.point(registered + ".");
+  return section;
+}
+
+PageSection names_section(const RangeExplanation& of, size_t most) {
+  PageSection section;
+  section.title = "Registered as";
+  std::vector<std::string> lines;
+  for (const auto& one : of.registrations) {
+    if (one.entry.service.empty()) continue;
+    std::string line = model::to_string(one.entry.ports) + " " +
+                       ports::name_in_words(one.entry.service) +
+                       (one.ghost.ghost ? " (ghost)" : "");
+    if (lines.empty() || lines.back() != line) lines.push_back(std::move(line));
+  }
+  if (!lines.empty()) section.point(ports::listed_briefly(lines, most) + ".");
+  return section;
+}
+
+PageSection range_uses_section(const RangeExplanation& of, size_t most) {
+  PageSection section;
+  section.title = "Who really uses them";
+  for (size_t i = 0; i < std::min(most, of.uses.size()); ++i) {
+    const model::KnownUse& use = *of.uses[i];
+    std::vector<std::string> ports;
+    for (const auto range : use.ports) ports.push_back(model::to_string(range));
+    std::string text = ports::joined(ports, ", ") + ": " + std::string(use.software);
+    if (!use.role.empty()) text += ", " + std::string(use.role);
+    section.point(std::move(text));
+  }
+  if (of.uses.size() > most) {
+    section.point("And " + ports::counted(of.uses.size() - most, "more use") + ".");
+  }
+  return section;
+}
+
+}  // namespace
+
+Page explain_range_page(const RangeExplanation& of, PageLength length) {
+  const bool full = length == PageLength::kFull;
+  Page page;
+  std::vector<std::string> ranges;
+  for (const auto range : of.ports) ranges.push_back(model::to_string(range));
+  page.title = "Ports " + ports::listed(ranges);
+  if (of.protocol) page.title += "/" + std::string(model::protocol_name(*of.protocol));
+  if (!of.understood.empty()) {
+    page.lead.push_back({PageItemKind::kParagraph, "", of.understood, Tone::kFaint});
+  }
+  page.lead.push_back({PageItemKind::kParagraph, "", of.headline, Tone::kStrong});
+  page.sections.push_back(held_section(of, full ? 1000 : 30));
+  page.sections.push_back(numbers_section(of));
+  page.sections.push_back(range_uses_section(of, full ? 1000 : 12));
+  page.sections.push_back(names_section(of, full ? 1000 : 12));
+  PageSection checks;
+  checks.title = "Check them by hand";
+  for (const auto& check : of.checks) checks.command(check.system, check.command);
+  page.sections.push_back(std::move(checks));
+  PageSection reach;
+  reach.title = "What this answer rests on";
+  reach.point("Sockets and owners by the " + std::string(model::collector_name(of.report.kind)) +
+              " collector.");
+  for (const std::string& gap : of.gaps) reach.point(gap);
+  reach.point("For one of these ports: `twinport explain " +
+              std::to_string(of.held.empty() ? of.ports.front().first : of.held.front().port) +
+              "`.");
+  page.sections.push_back(std::move(reach));
+  return page;
+}
+
+}  // namespace apps
