@@ -12,12 +12,14 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "apps/cmd_completion.h"
 #include "apps/cmd_ephemeral.h"
 #include "apps/cmd_explain.h"
 #include "apps/cmd_ports.h"
 #include "apps/cmd_version.h"
 #include "apps/context.h"
 #include "apps/layout.h"
+#include "apps/socket_columns.h"
 #include "base/nearest.h"
 #include "base/text.h"
 #include "ports/filter.h"
@@ -26,6 +28,9 @@ namespace apps {
 namespace {
 
 using Run = std::function<int(Context&)>;
+
+constexpr std::string_view kColumnType = "COLUMN";
+constexpr std::string_view kColumnsType = "COLUMNS";
 
 /// One command. Only the one that is named on the command line is ever built into a CLI::App.
 struct Definition {
@@ -112,15 +117,21 @@ Run define_ports(CLI::App& app) {
   app.add_flag("--all-namespaces", options->all_namespaces,
                "All network namespaces, listening and bound sockets only");
   app.add_option("-c,--columns", options->columns, "Columns, joined by commas; \"help\" lists them")
-      ->type_name("LIST");
+      ->type_name(std::string(kColumnsType));
   app.add_option("-s,--sort", options->sort, "Sort by a column; -COLUMN reverses")
-      ->type_name("COLUMN");
+      ->type_name(std::string(kColumnType));
   app.add_flag("--no-header", options->no_header, "Only the rows, for scripts");
   app.add_flag("-w,--wide", options->wide, "Cut nothing, and list every blind spot");
   app.add_flag("--detail", options->detail, "What TCP knows of each connection");
   app.add_flag("--verify", options->verify, "Compare the holders' files with their packages' sums");
   define_collector(app, options->collector);
   return [options](Context& context) { return run_ports(*options, context); };
+}
+
+Run define_completion(CLI::App& app) {
+  auto options = std::make_shared<CompletionOptions>();
+  app.add_option("SHELL", options->shell, "The shell")->required()->type_name("bash|zsh|fish");
+  return [options](Context& context) { return run_completion(*options, context); };
 }
 
 Run define_version(CLI::App&) { return run_version; }
@@ -160,6 +171,12 @@ constexpr auto kCommands = std::to_array<Definition>({
      "twinport ports 'state=established' --detail\n"
      "twinport ports --all --json | jq '.sockets[] | select(.owners == [])'\n",
      define_ports},
+    {"completion", "A script that completes command lines in your shell",
+     "Prints a script for bash, zsh or fish. It is made from the commands themselves.",
+     "source <(twinport completion bash)  # for this shell\n"
+     "twinport completion bash > /etc/bash_completion.d/twinport\n"
+     "twinport completion fish | source\n",
+     define_completion},
     {"version", "Which Twinport this is", "Prints the version of this program.",
      "twinport version\n"
      "twinport version --json  # for programs\n",
@@ -169,6 +186,18 @@ constexpr auto kCommands = std::to_array<Definition>({
 const Definition* find_command(std::string_view name) {
   const auto* found = std::ranges::find(kCommands, name, &Definition::name);
   return found == kCommands.end() ? nullptr : found;
+}
+
+/// Takes the type's name apart: "a|b|c" are choices, and columns have their own.
+void describe_value(const std::string& type, OptionDescription& out) {
+  out.value = type;
+  if (type.contains('|')) {
+    out.value = "WHICH";
+    out.choices = CLI::detail::split(type, '|');
+  } else if (type == kColumnType || type == kColumnsType) {
+    for (const SocketColumn& column : socket_columns()) out.choices.emplace_back(column.name);
+    out.many = type == kColumnsType;
+  }
 }
 
 std::vector<OptionDescription> describe_options(CLI::App& app, bool positionals) {
@@ -183,7 +212,7 @@ std::vector<OptionDescription> describe_options(CLI::App& app, bool positionals)
       if (option->get_items_expected_max() > 1) name += "...";
       description.names = {option->get_required() ? name : "[" + name + "]"};
     }
-    if (option->get_items_expected_max() > 0) description.value = option->get_type_name();
+    if (option->get_items_expected_max() > 0) describe_value(option->get_type_name(), description);
     description.help = option->get_description();
     out.push_back(std::move(description));
   }
@@ -209,11 +238,9 @@ void append_options(std::string& out, const std::vector<OptionDescription>& opti
   constexpr size_t kHelpColumn = 24;
   for (const OptionDescription& option : options) {
     std::string left = "  " + CLI::detail::join(option.names, ", ");
-    // A choice is spelled out in the help text's place, where it can be wrapped.
-    const bool choice = option.value.find('|') != std::string::npos;
-    if (!option.value.empty()) left += choice ? " WHICH" : " " + option.value;
+    if (!option.value.empty() && option.names.front().starts_with('-')) left += " " + option.value;
     std::string help = option.help;
-    if (choice) help += ": " + option.value;
+    if (option.value == "WHICH") help += ": " + CLI::detail::join(option.choices, ", ");
     if (left.size() + 2 > kHelpColumn) {
       out += left + "\n";
       left.clear();

@@ -32,8 +32,10 @@ int run_command_line(std::span<const char* const> arguments, const Environment& 
 
 /// The definitions as plain values, from which completion scripts and documents are made.
 struct OptionDescription {
-  std::vector<std::string> names;  ///< "-a", "--all"
-  std::string value;               ///< "" = a flag; "a|b|c" = one of these; "FILE", "DIR", "LIST"
+  std::vector<std::string> names;    ///< "-a", "--all"
+  std::string value;                 ///< "" = a flag; else what it takes: "FILE", "DIR", "N", ...
+  std::vector<std::string> choices;  ///< the words it takes; empty = any
+  bool many = false;                 ///< several of the choices, joined by commas
   std::string help;
 };
 struct CommandDescription {

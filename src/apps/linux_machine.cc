@@ -22,16 +22,16 @@ class LinuxMachine final : public Machine {
     if (!processes_) processes_ = host::make_process_reader();
     return *processes_;
   }
-  std::vector<host::PackageFinding> find_packages(const std::vector<std::string>& exes, bool,
-                                                  const std::string&) override {
-    return std::vector<host::PackageFinding>(exes.size());
+  std::vector<host::PackageFinding> find_packages(const std::vector<std::string>& exes, bool verify,
+                                                  const std::string& cache_path) override {
+    return host::find_packages(exes, verify, cache_path);
   }
   base::Result<model::PublishedPorts> published_ports(uint32_t) override {
     return base::fail(base::ErrorKind::kUnsupported, "this version cannot read the packet filter");
   }
   model::PortPolicy port_policy() override { return host::read_port_policy(); }
   std::vector<model::IpAddress> local_addresses() override { return host::local_addresses(); }
-  bool has_package_lists() override { return false; }
+  bool has_package_lists() override { return ::access("/var/lib/dpkg/info", R_OK | X_OK) == 0; }
   bool caller_is_root() override { return ::geteuid() == 0; }
   int64_t now_unix_s() override { return std::time(nullptr); }
 
