@@ -16,6 +16,7 @@
 #include "apps/cmd_ephemeral.h"
 #include "apps/cmd_explain.h"
 #include "apps/cmd_ports.h"
+#include "apps/cmd_registry.h"
 #include "apps/cmd_version.h"
 #include "apps/context.h"
 #include "apps/layout.h"
@@ -80,16 +81,25 @@ void define_collector(CLI::App& app, std::optional<model::CollectorKind>& collec
       ->type_name("auto|bpf|sock_diag|proc");
 }
 
+/// A positional of one or more words, joined by blanks: quotes on the command line are optional.
+CLI::Option* define_words(CLI::App& app, const std::string& name, std::string& target,
+                          const std::string& help) {
+  return app
+      .add_option_function<std::vector<std::string>>(
+          name,
+          [&target](const std::vector<std::string>& words) {
+            target = CLI::detail::join(words, " ");
+          },
+          help)
+      ->expected(0, -1);
+}
+
 Run define_explain(CLI::App& app) {
   auto options = std::make_shared<ExplainOptions>();
-  app.add_option_function<std::vector<std::string>>(
-         "PORT",
-         [options](const std::vector<std::string>& words) {
-           options->port = CLI::detail::join(words, " ");
-         },
-         "1744, 1744/tcp, :1744, 10.0.0.5:56744, ssh, 1743-1844, \"56744 TCP 2024\"")
-      ->required()
-      ->expected(1, -1);
+  define_words(app, "PORT", options->port,
+               "1744, 1744/tcp, :1744, 10.0.0.5:56744, ssh, 1743-1844, \"56744 TCP 2024\"")
+      ->expected(1, -1)
+      ->required();
   app.add_flag("--markdown", options->markdown, "Print the page as Markdown");
   app.add_flag("--verify", options->verify, "Compare the holder's file with its package's sum");
   define_collector(app, options->collector);
@@ -106,13 +116,8 @@ Run define_ephemeral(CLI::App& app) {
 
 Run define_ports(CLI::App& app) {
   auto options = std::make_shared<PortsOptions>();
-  app.add_option_function<std::vector<std::string>>(
-         "FILTER",
-         [options](const std::vector<std::string>& words) {
-           options->filter = CLI::detail::join(words, " ");
-         },
-         "Which sockets, e.g. 'proto=tcp and port in 1743-1844'; see `twinport help filter`")
-      ->expected(0, -1);
+  define_words(app, "FILTER", options->filter,
+               "Which sockets, e.g. 'proto=tcp and port in 1743-1844'; see `twinport help filter`");
   app.add_flag("-a,--all", options->all, "All states and all network namespaces");
   app.add_flag("--all-namespaces", options->all_namespaces,
                "All network namespaces, listening and bound sockets only");
@@ -126,6 +131,47 @@ Run define_ports(CLI::App& app) {
   app.add_flag("--verify", options->verify, "Compare the holders' files with their packages' sums");
   define_collector(app, options->collector);
   return [options](Context& context) { return run_ports(*options, context); };
+}
+
+Run define_registry_show(CLI::App& app) {
+  auto options = std::make_shared<RegistryShowOptions>();
+  define_words(app, "PORT", options->port, "A port, a range or a service name: 1744, 22/tcp, ssh")
+      ->expected(1, -1)
+      ->required();
+  return [options](Context& context) { return run_registry_show(*options, context); };
+}
+
+Run define_registry_search(CLI::App& app) {
+  auto options = std::make_shared<RegistrySearchOptions>();
+  define_words(app, "WORDS", options->words, "All of them must be in a row, in any case")
+      ->expected(1, -1)
+      ->required();
+  return [options](Context& context) { return run_registry_search(*options, context); };
+}
+
+Run define_registry_list(CLI::App& app) {
+  auto options = std::make_shared<RegistryListOptions>();
+  app.add_option_function<std::string>(
+         "--protocol",
+         [options](const std::string& name) {
+           options->protocol = model::protocol_from_name(name);
+           if (!options->protocol || *options->protocol == model::Protocol::kRaw) {
+             throw CLI::ValidationError("--protocol", "use tcp, udp, sctp or dccp");
+           }
+         },
+         "Only rows of this transport")
+      ->type_name("tcp|udp|sctp|dccp");
+  app.add_flag("--no-header", options->no_header, "Only the rows, for scripts");
+  return [options](Context& context) { return run_registry_list(*options, context); };
+}
+
+Run define_registry_import(CLI::App& app) {
+  auto options = std::make_shared<RegistryImportOptions>();
+  app.add_option("FILE", options->file, "service-names-port-numbers.csv as IANA publishes it")
+      ->required()
+      ->type_name("FILE");
+  app.add_flag("--force", options->force, "Take a file that has implausibly few rows");
+  return [options](Context& context) { return run_registry_import(*options, context); };
 }
 
 Run define_completion(CLI::App& app) {
@@ -171,6 +217,31 @@ constexpr auto kCommands = std::to_array<Definition>({
      "twinport ports 'state=established' --detail\n"
      "twinport ports --all --json | jq '.sockets[] | select(.owners == [])'\n",
      define_ports},
+    {"registry", "Who a port is registered to, and what really uses it",
+     "Looks a port or a service name up in IANA's registry and in our own table of known uses. A "
+     "registration whose tenant left no documentation is called a ghost, with the signs for it. "
+     "Nothing of this machine is looked at; `twinport explain` does that.",
+     "twinport registry 1744\n"
+     "twinport registry ssh\n"
+     "twinport registry 1743-1749/tcp\n"
+     "twinport registry search backup agent\n"
+     "twinport registry 22 --json | jq -r '.registrations[].assignee'\n",
+     define_registry_show},
+    {"registry search", "Rows of the registry and known uses that have all the words",
+     "Searches service names, descriptions and assignees of the registry, and software, roles and "
+     "summaries of the known uses. Case is ignored.",
+     "twinport registry search backup\n"
+     "twinport registry search remote desktop\n",
+     define_registry_search},
+    {"registry list", "Every row of the registry", "Lists the whole registry, by port.",
+     "twinport registry list --protocol sctp\n"
+     "twinport registry list --json | jq '.registrations | length'\n",
+     define_registry_list},
+    {"registry import", "Take IANA's own file for look-ups from now on",
+     "Reads service-names-port-numbers.csv as IANA publishes it, checks all of it, and keeps it in "
+     "the state directory. A malformed file is refused with its line number, and what was there "
+     "stays. Remove registry.table from the state directory to go back to the built-in registry.",
+     "twinport registry import service-names-port-numbers.csv\n", define_registry_import},
     {"completion", "A script that completes command lines in your shell",
      "Prints a script for bash, zsh or fish. It is made from the commands themselves.",
      "source <(twinport completion bash)  # for this shell\n"

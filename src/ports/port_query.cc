@@ -351,6 +351,12 @@ void add_port(std::vector<model::PortRange>& ports, model::PortRange range) {
   if (std::ranges::find(ports, range) == ports.end()) ports.push_back(range);
 }
 
+/// "Dovecot IMAP" begins with "dovecot".
+bool begins_with_words(std::string_view software, std::string_view words) {
+  return base::equals_ignoring_case(software.substr(0, words.size()), words) &&
+         (software.size() == words.size() || software[words.size()] == ' ');
+}
+
 }  // namespace
 
 bool PortQuery::covers(uint16_t port) const {
@@ -374,10 +380,10 @@ base::Result<PortQuery> find_port(std::string_view text, const Registry& registr
       other_protocol = true;
     }
   }
+  if (!query->ports.empty()) return query;
   for (const model::KnownUse& use : known_uses.all()) {
-    if (!query->ports.empty()) break;
     const bool same = base::equals_ignoring_case(use.service, query->name) ||
-                      base::equals_ignoring_case(use.software, query->name);
+                      begins_with_words(use.software, query->name);
     if (!same || !std::ranges::any_of(use.protocols, wanted)) continue;
     for (const model::PortRange range : use.ports) add_port(query->ports, range);
   }

@@ -37,7 +37,8 @@ struct PortQuery {
 base::Result<PortQuery> parse_port_query(std::string_view text);
 
 /// The same, and a service name is looked up: the registry's exact names first, then the known
-/// uses' service and software names. An unknown name is kUsage and suggests what is near.
+/// uses' service names and the first words of their software. An unknown name is kUsage and
+/// suggests what is near.
 base::Result<PortQuery> find_port(std::string_view text, const Registry& registry,
                                   const KnownUses& known_uses);
 

@@ -118,6 +118,34 @@ TEST(PortQuery, NeverPassesControlCharactersOn) {
   EXPECT_EQ(query.error().message.find('\x1b'), std::string::npos);
 }
 
+std::string looked_up(std::string_view text) {
+  const auto query = find_port(text, Registry::built_in(), KnownUses::built_in());
+  if (!query) return query.error().message;
+  std::string out;
+  for (const auto range : query->ports) out += (out.empty() ? "" : " ") + to_string(range);
+  return out;
+}
+
+TEST(FindPort, LooksNamesUpInTheRegistryFirst) {
+  EXPECT_EQ(looked_up("ssh"), "22");
+  EXPECT_EQ(looked_up("SSH/tcp"), "22");
+  EXPECT_EQ(looked_up("ncpm-ft"), "1744");
+  EXPECT_EQ(looked_up("10.0.0.5:https"), "443");
+  EXPECT_EQ(looked_up("22"), "22");
+}
+
+TEST(FindPort, LooksNamesUpAmongKnownSoftwareNext) {
+  EXPECT_EQ(looked_up("Twinport"), "1743 1744 1745-1844 1745-1749");
+  EXPECT_EQ(looked_up("openssh").substr(0, 2), "22");
+}
+
+TEST(FindPort, SuggestsWhatIsNear) {
+  EXPECT_EQ(looked_up("htps"),
+            "no service is called \"htps\"; did you mean \"https\"?\n"
+            "`twinport registry search htps` looks in descriptions too.");
+  EXPECT_EQ(looked_up("ncpm-ft/sctp"), "the registry lists \"ncpm-ft\", but not for sctp");
+}
+
 TEST(PortQuery, CoversItsRangesOnly) {
   const auto query = parse_port_query("1743-1844");
   ASSERT_TRUE(query);
