@@ -2,16 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "base/text.h"
-
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
 
 namespace format {
 namespace {
@@ -29,15 +26,135 @@ std::unexpected<base::Error> fail_at(size_t line, const std::string& what) {
 
 std::string quoted(std::string_view text) { return '"' + base::escape_for_terminal(text) + '"'; }
 
+// ---- The subset of TOML: tables of strings and lists of strings --------------------------------
+
+struct Value {
+  size_t line = 0;
+  bool is_list = false;
+  std::vector<std::string> strings;  // exactly one where it is no list
+};
+
+struct Table {
+  size_t line = 0;
+  std::map<std::string, Value, std::less<>> values;
+};
+
+// One line of the file. Every take_ function leaves `rest_` behind what it took.
+class LineReader {
+ public:
+  LineReader(std::string_view text, size_t line) : rest_(text), line_(line) {}
+
+  bool take(std::string_view wanted) {
+    if (!rest_.starts_with(wanted)) return false;
+    rest_.remove_prefix(wanted.size());
+    skip_blanks();
+    return true;
+  }
+
+  [[nodiscard]] bool at_end() const { return rest_.empty() || rest_.front() == '#'; }
+
+  std::string_view take_key() {
+    const size_t length =
+        std::min(rest_.find_first_not_of("abcdefghijklmnopqrstuvwxyz"), rest_.size());
+    const std::string_view key = rest_.substr(0, length);
+    rest_.remove_prefix(length);
+    skip_blanks();
+    return key;
+  }
+
+  base::Result<Value> take_value() {
+    Value value{.line = line_, .is_list = take("["), .strings = {}};
+    if (!value.is_list) {
+      auto text = take_string();
+      if (!text) return std::unexpected(text.error());
+      value.strings.push_back(std::move(*text));
+      return value;
+    }
+    while (!take("]")) {
+      auto text = take_string();
+      if (!text) return std::unexpected(text.error());
+      value.strings.push_back(std::move(*text));
+      if (value.strings.size() > kMaxListItems) return fail_at(line_, "the list is too long");
+      if (!take(",") && !rest_.starts_with(']')) {
+        return fail_at(line_, "expected \",\" or \"]\" after a string of the list");
+      }
+    }
+    return value;
+  }
+
+ private:
+  void skip_blanks() {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size()));
+  }
+
+  base::Result<std::string> take_string() {
+    if (!rest_.starts_with('"')) return fail_at(line_, "expected a string in double quotes");
+    std::string out;
+    for (size_t i = 1; i < rest_.size(); ++i) {
+      if (rest_[i] == '"') {
+        rest_.remove_prefix(i + 1);
+        skip_blanks();
+        return out;
+      }
+      if (rest_[i] == '\\') {
+        ++i;
+        if (i == rest_.size() || (rest_[i] != '"' && rest_[i] != '\\')) {
+          return fail_at(line_, "a backslash may only stand before \" and \\");
+        }
+      }
+      out += rest_[i];
+    }
+    return fail_at(line_, "a string that is never closed");
+  }
+
+  std::string_view rest_;
+  size_t line_;
+};
+
+base::Result<void> read_pair(LineReader& reader, size_t line, Table& table) {
+  const std::string key(reader.take_key());
+  if (key.empty() || !reader.take("=")) {
+    return fail_at(line, "expected [[use]] or KEY = VALUE");
+  }
+  if (std::ranges::find(kKeys, key) == kKeys.end()) {
+    return fail_at(line, "the key " + quoted(key) + " is not one of a use");
+  }
+  auto value = reader.take_value();
+  if (!value) return std::unexpected(value.error());
+  if (!table.values.emplace(key, std::move(*value)).second) {
+    return fail_at(line, "the key " + quoted(key) + " is twice in this use");
+  }
+  return {};
+}
+
+base::Result<std::vector<Table>> read_tables(std::string_view text) {
+  std::vector<Table> tables;
+  for (size_t line = 1; !text.empty(); ++line) {
+    const std::string_view content = base::trim(base::take_until(text, '\n'));
+    if (!std::ranges::all_of(content, [](char c) { return (c >= ' ' && c < 0x7F) || c == '\t'; })) {
+      return fail_at(line, "a character that is not of plain ASCII");
+    }
+    LineReader reader(content, line);
+    if (reader.at_end()) continue;
+    if (reader.take("[[use]]")) {
+      if (tables.size() == kKnownUsesMaxEntries) return fail_at(line, "there are too many entries");
+      tables.push_back({.line = line, .values = {}});
+    } else if (tables.empty()) {
+      return fail_at(line, "a [[use]] must come first");
+    } else if (auto pair = read_pair(reader, line, tables.back()); !pair) {
+      return std::unexpected(pair.error());
+    }
+    if (!reader.at_end()) return fail_at(line, "something follows that does not belong there");
+  }
+  return tables;
+}
+
+// ---- What a use means ---------------------------------------------------------------------------
+
 bool only_of(std::string_view text, std::string_view also) {
   return std::ranges::all_of(text, [also](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || also.contains(c);
   });
-}
-
-bool is_printable(std::string_view text) {
-  return std::ranges::none_of(
-      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
 // Debian Policy 5.6.1.
@@ -46,17 +163,15 @@ bool is_package(std::string_view name) {
 }
 
 bool is_exe(std::string_view name) {
-  if (!is_printable(name)) return false;
   return name.starts_with('/') ? name.size() > 1 && !name.ends_with('/') : !name.contains('/');
 }
 
 bool is_unit(std::string_view name) {
   constexpr std::array<std::string_view, 5> kSuffixes{".service", ".socket", ".scope", ".slice",
                                                       ".timer"};
-  return is_printable(name) && !name.contains('/') &&
-         std::ranges::any_of(kSuffixes, [name](auto suffix) {
-           return name.ends_with(suffix) && name.size() > suffix.size();
-         });
+  return !name.contains('/') && std::ranges::any_of(kSuffixes, [name](auto suffix) {
+    return name.ends_with(suffix) && name.size() > suffix.size();
+  });
 }
 
 bool is_source(std::string_view source) {
@@ -90,149 +205,136 @@ std::optional<model::Protocol> protocol_of(std::string_view name) {
   return protocol;
 }
 
-// One [[use]] table. The first thing that is wrong with it is kept, with its line.
+// Turns one table into a use. Of several faults, the first one found is told.
 class UseReader {
  public:
-  UseReader(const toml::table& table, std::deque<std::string>& owned)
-      : table_(table), owned_(owned) {}
+  UseReader(const Table& table, std::deque<std::string>& owned) : table_(table), owned_(owned) {}
 
   base::Result<model::KnownUse> read() {
-    for (const auto& [key, node] : table_) {
-      if (std::ranges::find(kKeys, key.str()) == kKeys.end()) {
-        blame(node, "the key " + quoted(key.str()) + " is not one of a use");
-      }
-    }
     model::KnownUse use;
     read_ports(use);
-    use.software = text("software", 60);
+    read_protocols(use);
+    use.software = text("software", 60, kNeeded);
     use.service = text("service", kMaxNameBytes, kMayBeEmpty);
-    use.role = text("role", 40);
+    use.role = text("role", 40, kNeeded);
     read_direction(use);
     use.exes = names("exes", is_exe, "a base name or an absolute path");
     use.packages = names("packages", is_package, "the name of a Debian package");
     use.units = names("units", is_unit, "the name of a systemd unit with its suffix");
-    use.summary = text("summary", 200);
-    use.firewall = text("firewall", 240);
+    use.summary = text("summary", 200, kNeeded);
+    use.firewall = text("firewall", 240, kNeeded);
     use.profile = text("profile", 7, kMayBeMissing);
     if (!use.profile.empty() && use.profile != "windows" && use.profile != "unix") {
-      blame(*table_.get("profile"), "profile is neither \"windows\" nor \"unix\"");
+      blame("profile", "profile is neither \"windows\" nor \"unix\"");
     }
-    use.source = text("source", kMaxNameBytes);
-    if (!use.source.empty() && !is_source(use.source)) {
-      blame(*table_.get("source"), "the source " + quoted(use.source) +
-                                       " is none of deb:PACKAGE:/PATH, rfc:N, iana:PORT/PROTOCOL "
-                                       "and doc:ANCHOR");
+    use.source = text("source", kMaxNameBytes, kNeeded);
+    if (!is_source(use.source)) {
+      blame("source", "the source " + quoted(use.source) +
+                          " is none of deb:PACKAGE:/PATH, rfc:N, iana:PORT/PROTOCOL and "
+                          "doc:ANCHOR");
     }
-    if (!what_.empty()) return fail_at(line_, what_);
+    if (fault_) return std::unexpected(*fault_);
     return use;
   }
 
  private:
   enum Presence : uint8_t { kNeeded, kMayBeEmpty, kMayBeMissing };
 
-  void blame(const toml::node& node, const std::string& what) {
-    if (!what_.empty()) return;
-    what_ = what;
-    line_ = node.source().begin.line;
+  const Value* find(std::string_view key) const {
+    const auto found = table_.values.find(key);
+    return found == table_.values.end() ? nullptr : &found->second;
   }
 
-  std::string_view keep(std::string_view text) { return owned_.emplace_back(text); }
+  // The fault is on the line of the key, or of the whole use where the key is missing.
+  void blame(std::string_view key, const std::string& what) {
+    const Value* value = find(key);
+    if (!fault_) fault_ = fail_at(value == nullptr ? table_.line : value->line, what).error();
+  }
 
-  std::string_view text(std::string_view key, size_t limit, Presence presence = kNeeded) {
-    const toml::node* node = table_.get(key);
-    if (node == nullptr) {
-      if (presence != kMayBeMissing) blame(table_, "this use has no " + quoted(key));
-      return {};
-    }
-    const auto* value = node->as_string();
+  std::string_view text(std::string_view key, size_t limit, Presence presence) {
+    const Value* value = find(key);
     if (value == nullptr) {
-      blame(*node, std::string(key) + " is not a string");
+      if (presence != kMayBeMissing) blame(key, "this use has no " + quoted(key));
       return {};
     }
-    const std::string& found = value->get();
-    if (found.empty() && presence == kNeeded) blame(*node, std::string(key) + " is empty");
+    const std::string name(key);
+    if (value->is_list) {
+      blame(key, name + " is a list and not a string");
+      return {};
+    }
+    const std::string& found = value->strings.front();
+    if (found.empty() && presence == kNeeded) blame(key, name + " is empty");
     if (found.size() > limit) {
-      blame(*node, std::string(key) + " has " + std::to_string(found.size()) + " bytes; at most " +
-                       std::to_string(limit) + " fit");
+      blame(key, name + " has " + std::to_string(found.size()) + " bytes; at most " +
+                     std::to_string(limit) + " fit");
     }
-    if (!is_printable(found) || base::trim(found) != found) {
-      blame(*node, std::string(key) + " has control characters or blanks around it");
-    }
-    return keep(found);
+    if (base::trim(found) != found) blame(key, name + " has blanks around it");
+    return owned_.emplace_back(found);
   }
 
-  // Calls `take` with each string of a list; an absent list is an empty one.
-  template <class Take>
-  void each(std::string_view key, Take take) {
-    const toml::node* node = table_.get(key);
-    if (node == nullptr) return;
-    const auto* list = node->as_array();
-    if (list == nullptr || list->size() > kMaxListItems) {
-      return blame(*node, std::string(key) + " is not a list of at most " +
-                              std::to_string(kMaxListItems) + " strings");
-    }
-    for (const toml::node& item : *list) {
-      const auto* value = item.as_string();
-      if (value == nullptr) {
-        blame(item, std::string(key) + " has something other than strings in it");
-      } else {
-        take(item, value->get());
-      }
-    }
+  // The strings of a list; an absent list is an empty one.
+  std::vector<std::string> list(std::string_view key) {
+    const Value* value = find(key);
+    if (value == nullptr) return {};
+    if (!value->is_list) blame(key, std::string(key) + " is a string and not a list");
+    return value->strings;
   }
 
   template <class Check>
   std::vector<std::string_view> names(std::string_view key, Check check, std::string_view wanted) {
     std::vector<std::string_view> out;
-    each(key, [&](const toml::node& item, const std::string& name) {
+    for (const std::string& name : list(key)) {
+      const auto named = [&] { return quoted(name) + " in " + std::string(key); };
       if (name.empty() || name.size() > kMaxNameBytes || !check(name)) {
-        blame(item, quoted(name) + " in " + std::string(key) + " is not " + std::string(wanted));
-      } else if (holds(out, std::string_view(name))) {
-        blame(item, quoted(name) + " is twice in " + std::string(key));
-      } else {
-        out.push_back(keep(name));
+        blame(key, named() + " is not " + std::string(wanted));
       }
-    });
+      if (holds(out, std::string_view(name))) blame(key, named() + " is there twice");
+      out.push_back(owned_.emplace_back(name));
+    }
     return out;
   }
 
   void read_ports(model::KnownUse& use) {
-    each("ports", [&](const toml::node& item, const std::string& text) {
+    for (const std::string& text : list("ports")) {
       const auto range = model::parse_port_range(text);
       if (!range || model::to_string(*range) != text) {
-        blame(item, quoted(text) + " in ports is neither a port nor a range such as \"6000-6063\"");
-      } else {
-        use.ports.push_back(*range);
+        blame("ports", quoted(text) + " in ports is neither a port nor a range of two");
+        continue;
       }
-    });
-    if (use.ports.empty()) blame(table_, "this use names no ports");
-    each("protocols", [&](const toml::node& item, const std::string& text) {
+      if (holds(use.ports, *range)) blame("ports", quoted(text) + " in ports is there twice");
+      use.ports.push_back(*range);
+    }
+    if (use.ports.empty()) blame("ports", "this use names no ports");
+  }
+
+  void read_protocols(model::KnownUse& use) {
+    for (const std::string& text : list("protocols")) {
       const auto protocol = protocol_of(text);
       if (!protocol || holds(use.protocols, *protocol)) {
-        blame(item, quoted(text) + " in protocols is unknown or twice there");
-      } else {
-        use.protocols.push_back(*protocol);
+        blame("protocols", quoted(text) + " in protocols is unknown or there twice");
+        continue;
       }
-    });
-    if (use.protocols.empty()) blame(table_, "this use names no protocols");
+      use.protocols.push_back(*protocol);
+    }
+    if (use.protocols.empty()) blame("protocols", "this use names no protocols");
   }
 
   void read_direction(model::KnownUse& use) {
-    const std::string_view word = text("direction", 8);
-    if (word == "inbound")
+    const std::string_view word = text("direction", 8, kNeeded);
+    if (word == "inbound") {
       use.direction = model::Direction::kInbound;
-    else if (word == "outbound")
+    } else if (word == "outbound") {
       use.direction = model::Direction::kOutbound;
-    else if (word == "both")
+    } else if (word == "both") {
       use.direction = model::Direction::kBoth;
-    else if (const auto* node = table_.get("direction"); node != nullptr)
-      blame(*node, "direction is none of \"inbound\", \"outbound\" and \"both\"");
+    } else {
+      blame("direction", "direction is none of \"inbound\", \"outbound\" and \"both\"");
+    }
   }
 
-  const toml::table& table_;
+  const Table& table_;
   std::deque<std::string>& owned_;
-  std::string what_;
-  size_t line_ = 0;
+  std::optional<base::Error> fault_;
 };
 
 // Two entries that say the same of the same port would both be shown.
@@ -260,28 +362,15 @@ base::Result<void> check_unique(const KnownUsesFile& file) {
 }  // namespace
 
 base::Result<KnownUsesFile> parse_known_uses(std::string_view text) {
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
-    return fail_at(parsed.error().source().begin.line, std::string(parsed.error().description()));
-  }
-  const toml::table& root = parsed.table();
-  for (const auto& [key, node] : root) {
-    if (key.str() != "use") {
-      return fail_at(node.source().begin.line,
-                     "the key " + quoted(key.str()) + "; the file holds [[use]] entries only");
-    }
-  }
-  const toml::array* list = root["use"].as_array();
-  if (list == nullptr) return fail_at(1, "there is no [[use]] entry");
-  if (list->size() > kKnownUsesMaxEntries) return fail_at(1, "there are too many entries");
+  const auto tables = read_tables(text);
+  if (!tables) return std::unexpected(tables.error());
+  if (tables->empty()) return fail_at(1, "there is no [[use]] entry");
   KnownUsesFile file;
-  for (const toml::node& node : *list) {
-    const toml::table* table = node.as_table();
-    if (table == nullptr) return fail_at(node.source().begin.line, "use is not a list of tables");
-    auto use = UseReader(*table, *file.owned_text).read();
+  for (const Table& table : *tables) {
+    auto use = UseReader(table, *file.owned_text).read();
     if (!use) return std::unexpected(use.error());
     file.uses.push_back(std::move(*use));
-    file.lines.push_back(node.source().begin.line);
+    file.lines.push_back(table.line);
   }
   if (auto unique = check_unique(file); !unique) return std::unexpected(unique.error());
   return file;

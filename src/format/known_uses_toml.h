@@ -1,24 +1,27 @@
 // data/known-uses.toml: our own table of what software really uses a port, as people write it. Read
-// by the build only (tools/registry_gen.cc); the program carries the result and no TOML parser.
+// by the build only (tools/registry_gen.cc); the program carries the result.
 //
 //   [[use]]
-//   ports = ["22", "1745-1844"]          ; one or more
-//   protocols = ["tcp"]                  ; of "tcp", "udp", "sctp", "dccp"; one or more
-//   software = "OpenSSH server"          ; at most 60 bytes
-//   service = "ssh"                      ; the IANA service it implements, or ""
-//   role = "remote shell"                ; at most 40 bytes
-//   direction = "inbound"                ; or "outbound" or "both"
-//   exes = ["sshd"]                      ; base names or absolute paths
-//   packages = ["openssh-server"]        ; Debian packages
-//   units = ["ssh.service"]              ; systemd units
-//   summary = "..."                      ; at most 200 bytes
-//   firewall = "..."                     ; at most 240 bytes
-//   profile = "unix"                     ; or "windows"; left out where it makes no difference
+//   ports = ["22", "1745-1844"]          # one or more
+//   protocols = ["tcp"]                  # of "tcp", "udp", "sctp", "dccp"; one or more
+//   software = "OpenSSH server"          # at most 60 bytes
+//   service = "ssh"                      # the IANA service it implements, or ""
+//   role = "remote shell"                # at most 40 bytes
+//   direction = "inbound"                # or "outbound" or "both"
+//   exes = ["sshd"]                      # base names or absolute paths
+//   packages = ["openssh-server"]        # Debian packages
+//   units = ["ssh.service"]              # systemd units
+//   summary = "..."                      # at most 200 bytes
+//   firewall = "..."                     # at most 240 bytes
+//   profile = "unix"                     # or "windows"; left out where it makes no difference
 //   source = "deb:openssh-server:/usr/share/man/man8/sshd.8.gz"
-//            ; or "rfc:4251" or "iana:22/tcp" or "doc:anchor"
+//            # or "rfc:4251" or "iana:22/tcp" or "doc:anchor"
 //
-// Every key but exes, packages, units and profile must be there, and no other key may. A total
-// function: any bytes give uses or an error that names the line.
+// Every key but exes, packages, units and profile must be there once, and no other key may. The
+// file is a subset of TOML that any editor knows: plain ASCII, each value on the line of its key,
+// strings in double quotes with no escapes but \" and \\. The subset has a reader of its own
+// because toml++ 3.3 aborts on some malformed input ("[[[", "[}"), and this is a total function:
+// any bytes give uses or an error that names the line.
 #pragma once
 
 #include <deque>
@@ -35,7 +38,7 @@ namespace format {
 inline constexpr size_t kKnownUsesMaxEntries = 10'000;
 
 struct KnownUsesFile {
-  std::vector<model::KnownUse> uses;  ///< in the order of the file
+  std::vector<model::KnownUse> uses;  ///< in the order of the file; their text is in `owned_text`
   std::vector<size_t> lines;          ///< where each of them begins
   std::unique_ptr<std::deque<std::string>> owned_text = std::make_unique<std::deque<std::string>>();
 };
