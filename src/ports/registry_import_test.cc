@@ -41,7 +41,8 @@ class RegistryImport : public testing::Test {
 
   std::string service_at(uint16_t port) {
     warning_.clear();
-    const auto rows = Registry::open_preferred(state_, &warning_).find(port, model::Protocol::kTcp);
+    const Registry registry = Registry::open_preferred(state_, &warning_);
+    const auto rows = registry.find(port, model::Protocol::kTcp);
     return rows.empty() ? "" : std::string(rows.front().service);
   }
 
