@@ -84,18 +84,25 @@ void add_named(const char* path, dev_t namespace_device, Collection& found) {
   }
 }
 
-/// A process whose first thread has ended has no namespace of its own; its other threads do.
+/// A process whose first thread has ended has no namespace of its own; its other threads do, and
+/// need not share one.
 void add_threads(int proc_fd, int32_t pid, Collection& found) {
-  std::string path = std::to_string(pid) + "/task";
-  const base::Fd task_fd(::openat(proc_fd, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!task_fd.valid()) return;
-  const Directory directory(::fdopendir(::dup(task_fd.get())));
-  if (!directory) return;
+  const std::string path = std::to_string(pid) + "/task";
+  const int task_fd = ::openat(proc_fd, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (task_fd < 0) return;
+  const Directory directory(::fdopendir(task_fd));
+  if (!directory) {
+    ::close(task_fd);
+    return;
+  }
   while (const dirent* entry = ::readdir(directory.get())) {
-    path = std::string(entry->d_name) + "/ns/net";
-    const auto inode = read_namespace_link(task_fd.get(), path.c_str());
-    if (inode)
-      return found.add_process(*inode, base::parse_number<int32_t>(entry->d_name).value_or(pid));
+    const auto tid = base::parse_number<int32_t>(entry->d_name);
+    if (!tid) continue;
+    const std::string link = std::string(entry->d_name) + "/ns/net";
+    // /proc lists no threads, but opens them by number as it does processes.
+    if (const auto inode = read_namespace_link(task_fd, link.c_str())) {
+      found.add_process(*inode, *tid);
+    }
   }
 }
 
