@@ -36,12 +36,6 @@ typedef struct {
   __u32 val;
 } kuid_t;
 
-struct seq_file;
-
-struct bpf_iter_meta {
-  struct seq_file* seq;
-};
-
 struct timespec64 {
   long long tv_sec;
   long tv_nsec;
@@ -91,10 +85,6 @@ struct inode {
   unsigned long i_ino;
 };
 
-struct file {
-  struct inode* f_inode;
-};
-
 typedef struct {
   struct net* net;
 } possible_net_t;
@@ -136,9 +126,16 @@ struct sock {
   __u32 sk_max_ack_backlog;
 };
 
+struct file;
+
 struct socket {
   struct file* file;
   struct sock* sk;
+};
+
+struct socket_alloc {
+  struct socket socket;
+  struct inode vfs_inode;
 };
 
 struct tcp_sock {
@@ -157,6 +154,16 @@ struct mptcp_sock {
   struct sock* first;
 };
 
+#pragma clang attribute pop
+
+// What the programs are called with. This is the kernel's interface to BPF programs, eight bytes a
+// member, so nothing needs relocation.
+struct seq_file;
+
+struct bpf_iter_meta {
+  struct seq_file* seq;
+};
+
 struct bpf_iter__task_file {
   struct bpf_iter_meta* meta;
   struct task_struct* task;
@@ -173,5 +180,3 @@ struct bpf_iter__udp {
   struct bpf_iter_meta* meta;
   struct udp_sock* udp_sk;
 };
-
-#pragma clang attribute pop

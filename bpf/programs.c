@@ -37,6 +37,7 @@ int sockets_open(struct sockets_programs* loaded, const struct sockets_narrowing
   loaded->bss->last_port = narrowing->last_port;
   loaded->bss->listeners_only = narrowing->listeners_only;
   loaded->bss->own_namespace_only = narrowing->own_namespace_only;
+  loaded->bss->reader.is_known = false;
   return open_stream(loaded->links.read_descriptors_fd);
 }
 
@@ -45,6 +46,7 @@ int second_look_load(uint32_t questions_max, struct second_look_programs** loade
   if (!programs) return -ENOMEM;
   programs->maps.asked_cookies.max_entries = questions_max;
   programs->maps.asked_inodes.max_entries = questions_max;
+  programs->maps.noted_sockets.max_entries = questions_max;
   int result = second_look_programs__load(programs);
   if (result >= 0 && second_look_programs__attach(programs) < 0) result = -errno;
   if (result < 0) {
@@ -59,17 +61,18 @@ void second_look_free(struct second_look_programs* loaded) {
   second_look_programs__destroy(loaded);
 }
 
-int second_look_ask(struct second_look_programs* loaded, uint64_t cookie, uint64_t inode) {
+static int ask(int map_fd, uint64_t key) {
   const uint8_t asked = 1;
-  if (skel_map_update_elem(loaded->maps.asked_cookies.map_fd, &cookie, &asked, BPF_ANY) ||
-      skel_map_update_elem(loaded->maps.asked_inodes.map_fd, &inode, &asked, BPF_ANY)) {
-    return -errno;
-  }
-  return 0;
+  return skel_map_update_elem(map_fd, &key, &asked, BPF_ANY) < 0 ? -errno : 0;
 }
 
-int second_look_open_descriptors(struct second_look_programs* loaded) {
-  return open_stream(loaded->links.find_descriptors_fd);
+int second_look_ask(struct second_look_programs* loaded, uint64_t cookie) {
+  return ask(loaded->maps.asked_cookies.map_fd, cookie);
+}
+
+int second_look_ask_inode(struct second_look_programs* loaded, uint64_t inode) {
+  loaded->bss->some_by_inode = true;
+  return ask(loaded->maps.asked_inodes.map_fd, inode);
 }
 
 int second_look_open_tcp(struct second_look_programs* loaded) {
@@ -78,4 +81,9 @@ int second_look_open_tcp(struct second_look_programs* loaded) {
 
 int second_look_open_udp(struct second_look_programs* loaded) {
   return open_stream(loaded->links.question_udp_fd);
+}
+
+int second_look_open_descriptors(struct second_look_programs* loaded) {
+  loaded->bss->reader.is_known = false;
+  return open_stream(loaded->links.find_descriptors_fd);
 }

@@ -32,15 +32,21 @@ struct second_look_programs;
 int second_look_load(uint32_t questions_max, struct second_look_programs** loaded);
 void second_look_free(struct second_look_programs* loaded);
 
-int second_look_ask(struct second_look_programs* loaded, uint64_t cookie, uint64_t inode);
-
-// A stream of struct socket_record, for the inodes asked for.
-int second_look_open_descriptors(struct second_look_programs* loaded);
+// Before the tables are opened.
+int second_look_ask(struct second_look_programs* loaded, uint64_t cookie);
 
 // Streams of struct socket_evidence, for the cookies asked for, from the tables of the network
-// namespace that the calling thread is in.
+// namespace that the calling thread is in. A read of one record's size returns as soon as there is
+// one, so whoever has all his answers may stop there.
 int second_look_open_tcp(struct second_look_programs* loaded);
 int second_look_open_udp(struct second_look_programs* loaded);
+
+// Before the descriptors are opened: for a socket that the tables do not show.
+int second_look_ask_inode(struct second_look_programs* loaded, uint64_t inode);
+
+// A stream of struct socket_record: of every socket that the tables showed, and of the inodes
+// asked for.
+int second_look_open_descriptors(struct second_look_programs* loaded);
 
 #ifdef __cplusplus
 }

@@ -18,6 +18,31 @@ static __always_inline bool is_accounted(struct sock* sk) {
          protocol == IPPROTO_MPTCP || protocol == IPPROTO_UDPLITE;
 }
 
+// The task that reads the stream, which is the current one: it decides by which numbers processes
+// go and from when their time counts. User space clears `is_known` before each pass.
+struct {
+  __u32 pid_level;
+  __u32 netns;
+  __s64 boottime_offset_ns;
+  bool is_known;
+} reader = {};
+
+// BPF_CORE_READ rather than plain pointers, here and below: for each pointer that is loaded through
+// one that it trusts, the verifier searches all of the kernel's types several times, and that would
+// take most of the time that loading a program takes.
+static __always_inline void learn_reader(void) {
+  if (reader.is_known) return;
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  reader.pid_level = BPF_CORE_READ(task, thread_pid, level);
+  reader.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+  if (bpf_core_field_exists(struct time_namespace, offsets)) {
+    struct time_namespace* time = BPF_CORE_READ(task, nsproxy, time_ns);
+    reader.boottime_offset_ns = BPF_CORE_READ(time, offsets.boottime.tv_sec) * 1000000000LL +
+                                BPF_CORE_READ(time, offsets.boottime.tv_nsec);
+  }
+  reader.is_known = true;
+}
+
 // The number by which `pid` goes in the PID namespace at this level. The kernel keeps one number
 // for each level in an array at the end of struct pid.
 static __always_inline __u32 number_at(struct pid* pid, __u32 level) {
@@ -29,39 +54,37 @@ static __always_inline __u32 number_at(struct pid* pid, __u32 level) {
   return number;
 }
 
-// Process numbers and times as the reader of the stream, which is the current task, knows them.
 static __always_inline void fill_holder(struct socket_record* record, struct task_struct* task,
                                         __u32 fd) {
-  struct task_struct* reader = (struct task_struct*)bpf_get_current_task_btf();
-  struct task_struct* leader = task->group_leader;
-  const __u32 level = reader->thread_pid->level;
-  if (level == 0) {
+  struct task_struct* leader = BPF_CORE_READ(task, group_leader);
+  if (reader.pid_level == 0) {
     record->tgid = task->tgid;
     record->tid = task->pid;
   } else {
-    record->tgid = number_at(leader->thread_pid, level);
-    record->tid = number_at(task->thread_pid, level);
+    record->tgid = number_at(BPF_CORE_READ(leader, thread_pid), reader.pid_level);
+    record->tid = number_at(BPF_CORE_READ(task, thread_pid), reader.pid_level);
   }
   record->fd = fd;
-  record->start_time_ns = leader->start_boottime;
-  if (bpf_core_field_exists(struct time_namespace, offsets)) {
-    const struct timespec64* offset = &reader->nsproxy->time_ns->offsets.boottime;
-    record->start_time_ns += offset->tv_sec * 1000000000ULL + offset->tv_nsec;
-  }
-  __builtin_memcpy(record->command, leader->comm, sizeof record->command);
+  record->start_time_ns = BPF_CORE_READ(leader, start_boottime) + reader.boottime_offset_ns;
+  BPF_CORE_READ_INTO(&record->command, leader, comm);
+}
+
+// A socket and its inode are parts of one struct socket_alloc.
+static __always_inline __u64 inode_of(struct socket* socket) {
+  const void* whole = (const void*)socket - bpf_core_field_offset(struct socket_alloc, socket);
+  return BPF_CORE_READ((const struct socket_alloc*)whole, vfs_inode.i_ino);
 }
 
 static __always_inline void fill_addresses(struct socket_facts* facts, struct sock* sk) {
-  const struct sock_common* common = &sk->__sk_common;
-  facts->local_port = common->skc_num;
-  facts->remote_port = bpf_ntohs(common->skc_dport);
+  facts->local_port = sk->__sk_common.skc_num;
+  facts->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
   if (facts->family == AF_INET) {
-    *(__u32*)facts->local_address = common->skc_rcv_saddr;
-    *(__u32*)facts->remote_address = common->skc_daddr;
+    *(__u32*)facts->local_address = sk->__sk_common.skc_rcv_saddr;
+    *(__u32*)facts->remote_address = sk->__sk_common.skc_daddr;
   } else {
-    __builtin_memcpy(facts->local_address, common->skc_v6_rcv_saddr.in6_u.u6_addr8, 16);
-    __builtin_memcpy(facts->remote_address, common->skc_v6_daddr.in6_u.u6_addr8, 16);
-    if (BPF_CORE_READ_BITFIELD(common, skc_ipv6only)) facts->flags |= SOCKET_FACTS_V6ONLY;
+    __builtin_memcpy(facts->local_address, sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8, 16);
+    __builtin_memcpy(facts->remote_address, sk->__sk_common.skc_v6_daddr.in6_u.u6_addr8, 16);
+    if (BPF_CORE_READ_BITFIELD(sk, __sk_common.skc_ipv6only)) facts->flags |= SOCKET_FACTS_V6ONLY;
   }
 }
 
@@ -108,18 +131,17 @@ static __always_inline void fill_facts(struct socket_facts* facts, struct sock* 
   fill_queues(facts, sk);
 }
 
-// A whole record, written to the stream. The arguments are the fields of the iterator's context,
-// each loaded once: the verifier wants every load of them checked for NULL anew.
-static __always_inline void write_record(struct bpf_iter_meta* meta, struct task_struct* task,
-                                         __u32 fd, struct file* file, struct sock* sk) {
+// A whole record, written to the stream.
+static __always_inline void write_record(struct seq_file* stream, struct task_struct* task,
+                                         __u32 fd, struct sock* sk, __u64 inode) {
   struct socket_record record = {
       .size = sizeof record,
       .version = SOCKET_RECORD_VERSION,
       .cookie = bpf_get_socket_cookie(sk),
-      .inode = file->f_inode->i_ino,
+      .inode = inode,
   };
   fill_holder(&record, task, fd);
   if (record.tgid == 0 || record.tid == 0) return;  // it ended just now, and has no number any more
   fill_facts(&record.facts, sk);
-  bpf_seq_write(meta->seq, &record, sizeof record);
+  bpf_seq_write(stream, &record, sizeof record);
 }

@@ -21,10 +21,7 @@ static __always_inline bool is_wanted(struct sock* sk) {
     const bool stream = sk->sk_type == SOCK_STREAM;
     if (state != (stream ? TCP_LISTEN : TCP_CLOSE)) return false;
   }
-  if (own_namespace_only) {
-    struct task_struct* reader = (struct task_struct*)bpf_get_current_task_btf();
-    if (sk->__sk_common.skc_net.net->ns.inum != reader->nsproxy->net_ns->ns.inum) return false;
-  }
+  if (own_namespace_only && sk->__sk_common.skc_net.net->ns.inum != reader.netns) return false;
   if (last_port == 0) return true;
   // The subflows of a Multipath TCP socket may use other ports than itself; a raw socket has none.
   if (sk->sk_protocol == IPPROTO_MPTCP) return true;
@@ -35,14 +32,16 @@ static __always_inline bool is_wanted(struct sock* sk) {
 
 SEC("iter/task_file")
 int read_descriptors(struct bpf_iter__task_file* ctx) {
+  struct seq_file* stream = ctx->meta->seq;
   struct task_struct* task = ctx->task;
   struct file* file = ctx->file;
   if (!task || !file) return 0;
   struct socket* socket = (struct socket*)bpf_sock_from_file(file);
   if (!socket) return 0;
   struct sock* sk = socket->sk;
+  learn_reader();
   if (!sk || !is_wanted(sk)) return 0;
-  write_record(ctx->meta, task, ctx->fd, file, sk);
+  write_record(stream, task, ctx->fd, sk, inode_of(socket));
   return 0;
 }
 

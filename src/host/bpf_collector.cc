@@ -70,11 +70,11 @@ bool is_walked(const Socket& socket) {
 }
 
 bool is_kernels_own(uint8_t flags) {
-  if ((flags & SOCKET_EVIDENCE_SOCKET) == 0) return false;
-  if ((flags & SOCKET_EVIDENCE_FILE) == 0) return true;
-  // The kernel gives some of its own sockets a file (NFS does), and marks as its own the subflows
-  // that it makes for a program's Multipath TCP socket.
-  return (flags & SOCKET_EVIDENCE_KERNEL) != 0 && (flags & SOCKET_EVIDENCE_MPTCP) == 0;
+  // The kernel itself makes the subflows of a program's Multipath TCP socket; before Linux 6.6 each
+  // was a socket without a file. So they prove nothing.
+  if ((flags & SOCKET_EVIDENCE_MPTCP) != 0 || (flags & SOCKET_EVIDENCE_SOCKET) == 0) return false;
+  // Some of its own sockets the kernel gives a file (NFS does), but never without the mark.
+  return (flags & SOCKET_EVIDENCE_FILE) == 0 || (flags & SOCKET_EVIDENCE_KERNEL) != 0;
 }
 
 std::optional<uint8_t> flags_of(const Evidence& evidence, const Socket& socket) {
@@ -83,10 +83,18 @@ std::optional<uint8_t> flags_of(const Evidence& evidence, const Socket& socket) 
 }
 
 bool has_holder(const std::vector<model::Holder>& holders, const Socket& socket) {
-  return std::ranges::any_of(holders, [&](const model::Holder& holder) {
-    return holder.inode == socket.inode &&
-           (holder.mptcp || socket.cookie == 0 || holder.cookie == socket.cookie);
-  });
+  return std::ranges::any_of(
+      std::ranges::equal_range(holders, socket.inode, {}, &model::Holder::inode),
+      [&](const model::Holder& holder) {
+        return holder.mptcp || socket.cookie == 0 || holder.cookie == socket.cookie;
+      });
+}
+
+using WantedByNamespace = std::map<uint32_t, WantedInTables>;
+
+void want(const Socket& socket, WantedByNamespace& wanted) {
+  auto& in = wanted[socket.netns];
+  (socket.protocol == Protocol::kUdp ? in.udp : in.tcp).insert(socket.cookie);
 }
 
 class BpfCollector final : public ports::SocketSource {
@@ -145,7 +153,10 @@ class BpfCollector final : public ports::SocketSource {
   void read_hidden_namespaces(const HeldSockets& held, const ports::InventoryRequest& request,
                               ports::RawInventory& raw);
   std::set<uint32_t> read_tables(SecondLook& look, const NamespaceList& list,
-                                 const std::set<uint32_t>& namespaces, Evidence& evidence) const;
+                                 const WantedByNamespace& wanted, Evidence& evidence) const;
+  static base::Result<void> find_late_holders(SecondLook& look,
+                                              const std::vector<Socket>& ownerless,
+                                              SecondLookFindings& findings);
 
   BpfSockets programs_;
   std::string why_;
@@ -196,10 +207,10 @@ void BpfCollector::read_hidden_namespaces(const HeldSockets& held,
 
 /// Adds the evidence of each namespace's tables, and answers which of them could be read.
 std::set<uint32_t> BpfCollector::read_tables(SecondLook& look, const NamespaceList& list,
-                                             const std::set<uint32_t>& namespaces,
+                                             const WantedByNamespace& wanted,
                                              Evidence& evidence) const {
-  const auto read = [&] { return look.read_tables(evidence); };
-  const auto read_one = [&](uint32_t netns) -> base::Result<void> {
+  const auto read_one = [&](uint32_t netns, const WantedInTables& in) -> base::Result<void> {
+    const auto read = [&] { return look.read_tables(in, evidence); };
     if (const auto reached = reached_.find(netns); reached != reached_.end()) {
       return run_in_net_namespace(reached->second.get(), read);
     }
@@ -214,10 +225,31 @@ std::set<uint32_t> BpfCollector::read_tables(SecondLook& look, const NamespaceLi
     return run_in_net_namespace(space->get(), read);
   };
   std::set<uint32_t> readable;
-  for (const uint32_t netns : namespaces) {
-    if (read_one(netns)) readable.insert(netns);
+  for (const auto& [netns, in] : wanted) {
+    if (read_one(netns, in)) readable.insert(netns);
   }
   return readable;
+}
+
+/// Descriptors that have appeared since the first look, of sockets that may have one.
+base::Result<void> BpfCollector::find_late_holders(SecondLook& look,
+                                                   const std::vector<Socket>& ownerless,
+                                                   SecondLookFindings& findings) {
+  std::vector<uint64_t> by_inode;
+  bool some_have_file = false;
+  for (const auto& socket : ownerless) {
+    const auto flags = flags_of(findings.before, socket);
+    if (!is_walked(socket) || (flags && (*flags & SOCKET_EVIDENCE_MPTCP) != 0)) {
+      by_inode.push_back(socket.inode);
+    } else if (flags && (*flags & SOCKET_EVIDENCE_FILE) != 0 && !is_kernels_own(*flags)) {
+      some_have_file = true;
+    }
+  }
+  if (by_inode.empty() && !some_have_file) return {};
+  auto holders = look.find_holders(by_inode);
+  if (!holders) return std::unexpected(holders.error());
+  findings.holders = std::move(*holders);
+  return {};
 }
 
 base::Result<std::vector<ports::HoldingEvidence>> BpfCollector::look_again(
@@ -226,24 +258,25 @@ base::Result<std::vector<ports::HoldingEvidence>> BpfCollector::look_again(
   if (!look) return std::unexpected(look.error());
   const auto list = find_net_namespaces();
   if (!list) return std::unexpected(list.error());
-  std::set<uint32_t> namespaces;
-  for (const auto& socket : ownerless) {
-    if (is_walked(socket)) namespaces.insert(socket.netns);
-  }
 
   SecondLookFindings findings;
   // A process that hides its namespaces from us may be hidden from our programs too.
   findings.sees_every_process = sees_every_process_ && list->processes_hidden == 0;
-  std::set<uint32_t> readable = read_tables(*look, *list, namespaces, findings.before);
-  const bool all_kernels_own = std::ranges::all_of(ownerless, [&](const Socket& socket) {
-    const auto flags = flags_of(findings.before, socket);
-    return flags && is_kernels_own(*flags);
-  });
-  if (!all_kernels_own) {
-    auto holders = look->find_holders();
-    if (!holders) return std::unexpected(holders.error());
-    findings.holders = std::move(*holders);
-    readable = read_tables(*look, *list, readable, findings.after);
+  WantedByNamespace wanted;
+  for (const auto& socket : ownerless) {
+    if (is_walked(socket)) want(socket, wanted);
+  }
+  std::set<uint32_t> readable = read_tables(*look, *list, wanted, findings.before);
+  if (auto found = find_late_holders(*look, ownerless, findings); !found) {
+    return std::unexpected(found.error());
+  }
+  wanted.clear();
+  for (const auto& socket : ownerless) {
+    if (readable.contains(socket.netns) && !is_settled(socket, findings)) want(socket, wanted);
+  }
+  const std::set<uint32_t> readable_again = read_tables(*look, *list, wanted, findings.after);
+  for (const auto& [netns, in] : wanted) {
+    if (!readable_again.contains(netns)) readable.erase(netns);
   }
 
   std::vector<ports::HoldingEvidence> out;
@@ -258,6 +291,12 @@ base::Result<std::vector<ports::HoldingEvidence>> BpfCollector::look_again(
 
 }  // namespace
 
+bool is_settled(const Socket& socket, const SecondLookFindings& findings) {
+  if (!is_walked(socket) || has_holder(findings.holders, socket)) return true;
+  const auto before = flags_of(findings.before, socket);
+  return before && is_kernels_own(*before);
+}
+
 Holding settle(const Socket& socket, const SecondLookFindings& findings) {
   if (has_holder(findings.holders, socket)) return Holding::kOwned;
   if (!is_walked(socket)) return Holding::kUnknown;
@@ -269,7 +308,7 @@ Holding settle(const Socket& socket, const SecondLookFindings& findings) {
   if ((*after & SOCKET_EVIDENCE_SOCKET) == 0) return Holding::kOrphaned;
   if (is_kernels_own(*after)) return Holding::kKernel;
   // Only a socket that had its file before and after the descriptors were read is in no table.
-  if (!before || (*before & SOCKET_EVIDENCE_FILE) == 0) return Holding::kUnknown;
+  if (!before || (*before & *after & SOCKET_EVIDENCE_FILE) == 0) return Holding::kUnknown;
   return findings.sees_every_process ? Holding::kNoDescriptor : Holding::kHidden;
 }
 

@@ -12,22 +12,23 @@
 
 namespace host {
 
-/// `why` tells a person why this collector was taken. The error says why this machine or this caller
-/// cannot use BPF, for the report of the collector that is used instead. The source belongs to one
-/// thread at a time.
+/// `why` tells a person why this collector was taken. The error says why this machine or this
+/// caller cannot use BPF, for the report of the collector that is used instead. The source belongs
+/// to one thread at a time.
 base::Result<std::unique_ptr<ports::SocketSource>> make_bpf_collector(std::string why);
 
 /// What the second look saw: the tables, then the descriptors, then the tables once more.
 struct SecondLookFindings {
   Evidence before;
   Evidence after;
-  std::vector<model::Holder> holders;  ///< whoever holds one of the inodes in question by now
+  std::vector<model::Holder> holders;  ///< of the sockets in question, by now; sorted by inode
   bool sees_every_process = true;      ///< false inside a PID namespace, or if one hides
 };
 
 /// A pure function: how one socket in question is held, kUnknown where nothing proves anything. Its
 /// namespace's tables were read. A holder that was found says kOwned, and which one is the merge's
-/// to decide.
+/// to decide. Evidence `after` is not needed where `is_settled` answers true.
 model::Holding settle(const model::Socket& socket, const SecondLookFindings& findings);
+bool is_settled(const model::Socket& socket, const SecondLookFindings& findings);
 
 }  // namespace host

@@ -20,23 +20,24 @@ namespace {
 // short read cut in two.
 constexpr size_t kBufferBytes = size_t{64} << 10U;
 
-/// Reads a stream of records to its end and gives each to `use`.
+/// Reads a stream of records, gives each to `use`, and stops at its end or when `use` answers
+/// false. The kernel looks for records until it has `read_bytes` of them.
 template <class Record, class Use>
-base::Result<void> read_stream(int fd_or_error, const char* what, Use use) {
+base::Result<void> read_stream(int fd_or_error, const char* what, size_t read_bytes, Use use) {
   if (fd_or_error < 0) return base::fail_errno(std::string("open ") + what, -fd_or_error);
   const base::Fd stream(fd_or_error);
-  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBufferBytes);
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(read_bytes);
   size_t kept = 0;
   for (;;) {
-    const ssize_t got = ::read(stream.get(), buffer.get() + kept, kBufferBytes - kept);
-    // EAGAIN: the kernel paused after a million descriptors of which none was to our taste.
+    const ssize_t got = ::read(stream.get(), buffer.get() + kept, read_bytes - kept);
+    // EAGAIN: the kernel paused after a million objects of which none was to our taste.
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0) return base::fail_errno(std::string("read ") + what, errno);
     std::span<const std::byte> rest(buffer.get(), kept + static_cast<size_t>(got));
     Record record;
     while (rest.size() >= sizeof record || (got == 0 && !rest.empty())) {
       if (auto taken = format::take(rest, record); !taken) return taken;
-      use(record);
+      if (!use(record)) return {};
     }
     if (got == 0) return {};
     kept = rest.size();
@@ -44,7 +45,28 @@ base::Result<void> read_stream(int fd_or_error, const char* what, Use use) {
   }
 }
 
-constexpr const char* kDescriptors = "the BPF walk of all descriptors";
+base::Result<HeldSockets> read_descriptors(int fd_or_error) {
+  HeldSockets held;
+  const auto read = read_stream<socket_record>(fd_or_error, "the BPF walk of all descriptors",
+                                               kBufferBytes, [&](const socket_record& record) {
+                                                 held.add(record);
+                                                 return true;
+                                               });
+  if (!read) return std::unexpected(read.error());
+  drop_copies(held);
+  return held;
+}
+
+/// Adds the records of a stream of evidence until all that is wanted was met.
+base::Result<void> read_evidence(int fd_or_error, const char* what,
+                                 std::unordered_set<uint64_t>& wanted, Evidence& evidence) {
+  return read_stream<socket_evidence>(fd_or_error, what, sizeof(socket_evidence),
+                                      [&](const socket_evidence& one) {
+                                        evidence[one.cookie] = one.flags;
+                                        wanted.erase(one.cookie);
+                                        return !wanted.empty();
+                                      });
+}
 
 }  // namespace
 
@@ -123,13 +145,7 @@ base::Result<HeldSockets> BpfSockets::read(const ports::InventoryRequest& reques
     narrowing.first_port = request.ports->first;
     narrowing.last_port = request.ports->last;
   }
-  HeldSockets held;
-  const auto read =
-      read_stream<socket_record>(sockets_open(programs_.get(), &narrowing), kDescriptors,
-                                 [&](const socket_record& record) { held.add(record); });
-  if (!read) return std::unexpected(read.error());
-  drop_copies(held);
-  return held;
+  return read_descriptors(sockets_open(programs_.get(), &narrowing));
 }
 
 base::Result<SecondLook> SecondLook::load(std::span<const model::Socket> questions) {
@@ -140,30 +156,35 @@ base::Result<SecondLook> SecondLook::load(std::span<const model::Socket> questio
   }
   SecondLook look(programs);
   for (const auto& socket : questions) {
-    if (const int result = second_look_ask(programs, socket.cookie, socket.inode); result < 0) {
+    if (const int result = second_look_ask(programs, socket.cookie); result < 0) {
       return base::fail_errno("note a socket in question in a BPF map", -result);
     }
   }
   return look;
 }
 
-base::Result<std::vector<model::Holder>> SecondLook::find_holders() {
-  HeldSockets held;
-  const auto read =
-      read_stream<socket_record>(second_look_open_descriptors(programs_.get()), kDescriptors,
-                                 [&](const socket_record& record) { held.add(record); });
-  if (!read) return std::unexpected(read.error());
-  drop_copies(held);
-  return std::move(held.holders);
+base::Result<void> SecondLook::read_tables(WantedInTables wanted, Evidence& evidence) {
+  if (!wanted.tcp.empty()) {
+    auto read = read_evidence(second_look_open_tcp(programs_.get()), "the BPF walk of TCP sockets",
+                              wanted.tcp, evidence);
+    if (!read) return read;
+  }
+  if (wanted.udp.empty()) return {};
+  return read_evidence(second_look_open_udp(programs_.get()), "the BPF walk of UDP sockets",
+                       wanted.udp, evidence);
 }
 
-base::Result<void> SecondLook::read_tables(Evidence& evidence) {
-  const auto note = [&](const socket_evidence& one) { evidence[one.cookie] = one.flags; };
-  auto read = read_stream<socket_evidence>(second_look_open_tcp(programs_.get()),
-                                           "the BPF walk of TCP sockets", note);
-  if (!read) return read;
-  return read_stream<socket_evidence>(second_look_open_udp(programs_.get()),
-                                      "the BPF walk of UDP sockets", note);
+base::Result<std::vector<model::Holder>> SecondLook::find_holders(
+    std::span<const uint64_t> inodes) {
+  for (const uint64_t inode : inodes) {
+    if (const int result = second_look_ask_inode(programs_.get(), inode); result < 0) {
+      return base::fail_errno("note a socket in question in a BPF map", -result);
+    }
+  }
+  auto held = read_descriptors(second_look_open_descriptors(programs_.get()));
+  if (!held) return std::unexpected(held.error());
+  std::ranges::sort(held->holders, {}, &model::Holder::inode);
+  return std::move(held->holders);
 }
 
 }  // namespace host

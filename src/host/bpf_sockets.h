@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -76,15 +77,23 @@ class BpfSockets {
 /// Flags of enum socket_evidence_flags by cookie, of the sockets in question that were found.
 using Evidence = std::unordered_map<uint64_t, uint8_t>;
 
+/// Cookies to look for in the tables of one network namespace.
+struct WantedInTables {
+  std::unordered_set<uint64_t> tcp;
+  std::unordered_set<uint64_t> udp;
+};
+
 class SecondLook {
  public:
   static base::Result<SecondLook> load(std::span<const model::Socket> questions);
 
-  /// Descriptors for the inodes in question, of any process.
-  base::Result<std::vector<model::Holder>> find_holders();
+  /// Adds what the tables of the calling thread's network namespace tell of these sockets, and
+  /// goes no further than the last of them.
+  base::Result<void> read_tables(WantedInTables wanted, Evidence& evidence);
 
-  /// Adds what the TCP and UDP tables of the calling thread's network namespace tell.
-  base::Result<void> read_tables(Evidence& evidence);
+  /// Descriptors, of any process, for every socket that the tables showed so far and for these
+  /// inodes; sorted by inode.
+  base::Result<std::vector<model::Holder>> find_holders(std::span<const uint64_t> inodes);
 
  private:
   struct Free {

@@ -92,6 +92,9 @@ TEST(SecondLook, KnowsTheKernelsOwnByItsMissingFileOrItsMark) {
   EXPECT_EQ(settle(kHeld | SOCKET_EVIDENCE_KERNEL | SOCKET_EVIDENCE_MPTCP,
                    kHeld | SOCKET_EVIDENCE_KERNEL | SOCKET_EVIDENCE_MPTCP),
             Holding::kNoDescriptor);
+  EXPECT_EQ(settle(SOCKET_EVIDENCE_SOCKET | SOCKET_EVIDENCE_MPTCP,
+                   SOCKET_EVIDENCE_SOCKET | SOCKET_EVIDENCE_MPTCP),
+            Holding::kUnknown);
 }
 
 TEST(SecondLook, ClaimsThatNoDescriptorExistsOnlyForASocketThatStoodThroughout) {
