@@ -199,7 +199,9 @@ class RowBuilder {
     out_.rows.push_back(entry);
   }
 
-  std::string_view keep(std::string text) { return out_.owned_text->emplace_back(std::move(text)); }
+  [[nodiscard]] std::string_view keep(std::string text) const {
+    return out_.owned_text->emplace_back(std::move(text));
+  }
 
   std::string_view view(const Field& field) {
     const std::string_view raw = base::trim(field.raw);

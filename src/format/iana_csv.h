@@ -24,7 +24,7 @@
 namespace format {
 
 inline constexpr size_t kIanaCsvMaxRecords = 200'000;
-inline constexpr size_t kIanaCsvMaxFieldBytes = 16 * 1024;
+inline constexpr size_t kIanaCsvMaxFieldBytes = 16'384;
 
 struct IanaCsv {
   /// In the order of the file. Their text lives in the parsed text and in `owned_text`. A row that

@@ -4,7 +4,6 @@
 #include <array>
 #include <compare>
 #include <map>
-#include <numeric>
 #include <ranges>
 #include <tuple>
 #include <unordered_map>
@@ -174,8 +173,8 @@ base::Result<std::string> write_registry_table(std::span<const model::RegistryEn
   if (auto checked = check_writable(rows, origin); !checked) {
     return std::unexpected(checked.error());
   }
-  std::vector<uint32_t> order(rows.size());
-  std::iota(order.begin(), order.end(), 0U);
+  const auto numbers = std::views::iota(0U, static_cast<uint32_t>(rows.size()));
+  std::vector<uint32_t> order(numbers.begin(), numbers.end());
   std::ranges::sort(order, {}, [rows](uint32_t i) { return std::tuple(sort_key(rows[i]), i); });
   TableWriter writer;
   std::vector<uint32_t> names;
