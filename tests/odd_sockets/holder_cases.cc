@@ -156,7 +156,7 @@ void* thread_with_own_table(void* argument) {
   auto* job = static_cast<ThreadJob*>(argument);
   prctl(PR_SET_NAME, "odd-thread");
   zoo::check(unshare(CLONE_FILES), "give a thread its own descriptor table");
-  // The record names the process, whose command is that of its leader.
+  // A process goes by the name of its leader.
   for (const int fd : {job->inherited, zoo::listening_socket(loopback(3107))}) {
     Observation seen = observe(fd, true);
     set_text(seen.command, sizeof seen.command, "odd-own-table");
@@ -208,6 +208,7 @@ void* thread_that_outlives_its_leader(void* argument) {
   }
   Observation seen = observe(job->inherited);
   seen.tid = static_cast<int32_t>(gettid());
+  // A process goes by the name of its leader, exited or not.
   set_text(seen.command, sizeof seen.command, "odd-leaderless");
   job->notebook->write(seen);
   job->notebook->close();
@@ -219,6 +220,7 @@ void exited_leader(Notebook& notebook) {
   static Notebook kept = notebook;
   job.notebook = &kept;
   job.inherited = zoo::listening_socket(loopback(3110));
+  prctl(PR_SET_NAME, "odd-leaderless");
   pthread_barrier_init(&job.done, nullptr, 2);
   start_thread(thread_that_outlives_its_leader, &job);
   pthread_barrier_wait(&job.done);

@@ -1,8 +1,9 @@
-"""What the system tests share: namespaces that vanish with the test, the program under test, and the
-programs that make sockets with a known truth.
+"""What the system tests share: namespaces that vanish with the test, the program under test, and
+the programs that make sockets with a known truth.
 
-Nothing here changes the machine: every network, mount and pid namespace is made by the test and ends
-with it, also when the test fails or is killed, because it lives only as long as a pipe of ours.
+Nothing here changes the machine: every network, mount and pid namespace is made by the test and
+ends with it, also when the test fails or is killed, because it lives only as long as a pipe of
+ours.
 """
 
 import contextlib
@@ -193,7 +194,7 @@ class SystemTest(unittest.TestCase):
 
 @contextlib.contextmanager
 def readable_by_everybody():
-    """A copy of the program where an unprivileged user can run it, whatever the tree's modes are."""
+    """A copy of the program where any user can run it, whatever the modes of the tree are."""
     directory = tempfile.mkdtemp(prefix="twinport-test-")
     try:
         os.chmod(directory, 0o755)
