@@ -89,6 +89,7 @@ int run_explain(const ExplainOptions& options, Context& context) {
                                   .local_addresses = addresses,
                                   .safety = {.caller_is_root = machine.caller_is_root(),
                                              .processes_hidden = inventory->report.processes_hidden,
+                                             .own_pid = machine.own_pid(),
                                              .packages_known = machine.has_package_lists(),
                                              .verified = options.verify}};
   const PageLength length = options.markdown ? PageLength::kFull : PageLength::kShort;

@@ -208,11 +208,13 @@ PageSection advice_section(const ports::EphemeralReport& report) {
   PageSection section;
   section.title = "What to do";
   for (const EphemeralUse& use : report.namespaces) {
-    for (const std::string& sentence : ports::ephemeral_advice(use)) {
-      section.point(use.own ? sentence
-                            : "In namespace " + ports::number_and_name(use.netns, use.name) + ": " +
-                                  sentence);
+    const std::vector<std::string> advice = ports::ephemeral_advice(use);
+    if (advice.empty()) continue;
+    if (!use.own) {
+      section.paragraph("In network namespace " + ports::number_and_name(use.netns, use.name) +
+                        ":");
     }
+    for (const std::string& sentence : advice) section.point(sentence);
   }
   return section;
 }
@@ -231,6 +233,13 @@ Page ephemeral_page(const ports::EphemeralReport& report, unsigned top) {
   }
   page.lead.push_back({PageItemKind::kParagraph, "", headroom_sentence(*own),
                        own->worst == Headroom::kAmple ? Tone::kStrong : tone_of(own->worst)});
+  for (const EphemeralUse& use : report.namespaces) {
+    if (use.own || use.worst != Headroom::kNearlyOut) continue;
+    page.lead.push_back({PageItemKind::kParagraph, "",
+                         "In network namespace " + ports::number_and_name(use.netns, use.name) +
+                             ": " + headroom_sentence(use),
+                         tone_of(use.worst)});
+  }
   page.sections.push_back(range_section(*own));
   page.sections.push_back(destinations_section(*own, top));
   page.sections.push_back(programs_section(*own, top));

@@ -87,6 +87,16 @@ std::string peers_in_words(const Hold& hold) {
   return ports::listed(out);
 }
 
+// The peers of one port, whose number is known: their addresses.
+std::string addresses_in_words(const Hold& hold) {
+  std::vector<std::string> out;
+  for (const auto& peer : hold.peers) out.push_back(model::to_string(peer.remote.address));
+  if (hold.peers_total > out.size()) {
+    out.push_back(ports::grouped(hold.peers_total - out.size()) + " more");
+  }
+  return ports::listed(out);
+}
+
 std::string names_of(const Hold& hold) {
   std::vector<std::string> out;
   for (const Program& program : hold.programs) {
@@ -176,9 +186,9 @@ std::string heading(const Hold& hold) {
              transport(hold.protocol) + ": " + states_in_words(hold) + ", with " +
              peers_in_words(hold);
     case HoldRole::kRemote:
-      return who + (several ? " have " : " has ") + connections + " to this port elsewhere, " +
-             transport(hold.protocol) + ": " + states_in_words(hold) + ", with " +
-             peers_in_words(hold);
+      return who + (several ? " are" : " is") + " connected with this port of " +
+             addresses_in_words(hold) + " (" + transport(hold.protocol) + ": " +
+             states_in_words(hold) + ")";
   }
   return who;
 }

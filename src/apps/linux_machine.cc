@@ -33,6 +33,7 @@ class LinuxMachine final : public Machine {
   std::vector<model::IpAddress> local_addresses() override { return host::local_addresses(); }
   bool has_package_lists() override { return ::access("/var/lib/dpkg/info", R_OK | X_OK) == 0; }
   bool caller_is_root() override { return ::geteuid() == 0; }
+  int32_t own_pid() override { return ::getpid(); }
   int64_t now_unix_s() override { return std::time(nullptr); }
 
  private:

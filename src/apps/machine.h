@@ -42,6 +42,8 @@ class Machine {
   virtual bool has_package_lists() = 0;
   /// Whether we run as root, who could not see more by asking again.
   virtual bool caller_is_root() = 0;
+  /// Of the process that asks.
+  virtual int32_t own_pid() = 0;
   /// Wall clock, seconds since 1970.
   virtual int64_t now_unix_s() = 0;
 };

@@ -24,6 +24,7 @@ class MachineTwin {
   std::vector<model::IpAddress> local_addresses;
   bool has_package_lists = true;
   bool caller_is_root = true;
+  int32_t own_pid = 999'999;
   int64_t now_unix_s = 1700003600;
   std::optional<base::Error> no_collector;  ///< what opening a collector fails with
   std::optional<model::CollectorKind> asked_collector;
@@ -68,6 +69,7 @@ class MachineTwin::View final : public Machine {
   std::vector<model::IpAddress> local_addresses() override { return twin_.local_addresses; }
   bool has_package_lists() override { return twin_.has_package_lists; }
   bool caller_is_root() override { return twin_.caller_is_root; }
+  int32_t own_pid() override { return twin_.own_pid; }
   int64_t now_unix_s() override { return twin_.now_unix_s; }
 
  private:

@@ -94,14 +94,14 @@ std::string answering(const Explanation& of, const Holds& holds) {
          reach_in_words(holds) + ".";
 }
 
-std::string peers_in_words(const Holds& holds) {
+std::string peers_in_words(const Holds& holds, bool with_port) {
   std::vector<std::string> peers;
   size_t total = 0;
   for (const Hold* hold : holds) {
     total += hold->peers_total;
     for (const Peer& peer : hold->peers) {
-      std::string text = peer.remote.port == 0 ? model::to_string(peer.remote.address)
-                                               : model::to_string(peer.remote);
+      std::string text = peer.remote.port == 0 || !with_port ? model::to_string(peer.remote.address)
+                                                             : model::to_string(peer.remote);
       if (std::ranges::find(peers, text) == peers.end()) peers.push_back(std::move(text));
     }
   }
@@ -134,7 +134,7 @@ std::string connected(const Explanation& of, const Holds& holds) {
            hold->holding == Holding::kKernel || hold->holding == Holding::kUnknown ||
            hold->holding == Holding::kNoDescriptor;
   });
-  const std::string peers = peers_in_words(live);
+  const std::string peers = peers_in_words(live, true);
   const std::string to = peers.empty() ? "" : " with " + peers;
   const std::string connections = sockets == 1 ? "a connection" : counted(sockets, "connection");
   if (!named) {
@@ -191,8 +191,8 @@ std::string headline(const Explanation& of) {
   const std::string port = "port " + port_in_words({of.port, of.port}, of.protocol);
   if (!remote.empty()) {
     return "Nobody holds " + port + " here; " + holders_in_words(remote) +
-           (has_several_subjects(remote) ? " talk" : " talks") + " to that port of " +
-           peers_in_words(remote) + ".";
+           (has_several_subjects(remote) ? " are" : " is") + " connected with that port of " +
+           peers_in_words(remote, false) + ".";
   }
   return "Nobody holds " + port + " on this machine now.";
 }

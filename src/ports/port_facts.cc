@@ -23,6 +23,7 @@ NamespaceView view_of(uint16_t port, uint32_t netns, const std::string& name,
       std::ranges::any_of(policy.reserved, [&](PortRange range) { return range.contains(port); });
   view.handed_out = policy.hands_out(port);
   view.ephemeral = policy.ephemeral;
+  view.reserved_ports = policy.reserved;
   view.unprivileged_start = policy.unprivileged_start;
   view.ephemeral_size = ephemeral_size(policy);
   return view;

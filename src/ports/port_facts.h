@@ -20,6 +20,7 @@ struct NamespaceView {
   bool reserved = false;            ///< inside ip_local_reserved_ports
   bool handed_out = false;          ///< the kernel may give it to an outgoing connection
   model::PortRange ephemeral;
+  std::vector<model::PortRange> reserved_ports;  ///< the whole of ip_local_reserved_ports
   uint16_t unprivileged_start = 1024;
   uint32_t ephemeral_size = 0;  ///< ports of the range less the reserved ones
 };

@@ -166,7 +166,7 @@ void ProgramScale::weigh_borrowed_name() {
                 name_in_words(process_.exe) + ".");
     return;
   }
-  if (usual_ || !hold_.answers()) return;
+  if (usual_ || !hold_.answers() || is_interpreter(command)) return;
   for (const KnownUse* use : uses_) {
     for (const std::string_view exe : use->exes) {
       if (base_name(exe) != command) continue;
@@ -235,7 +235,7 @@ void ProgramScale::weigh_checksum() {
 
 void ProgramScale::weigh_place() {
   const OddPlace place = odd_place(process_.exe);
-  const bool grave = exposed() || process_.uid == 0 || process_.exe_deleted;
+  const bool grave = exposed() || process_.exe_deleted || (hold_.answers() && process_.uid == 0);
   const std::string exe = name_in_words(process_.exe);
   switch (place) {
     case OddPlace::kNone:
@@ -247,7 +247,9 @@ void ProgramScale::weigh_place() {
       break;
     case OddPlace::kWorldWritable:
       against("program-in-open-folder", grave ? Level::kAct : Level::kLook,
-              "Its program " + exe + " stands where any user may put files.");
+              "Its program " + exe +
+                  " stands in a folder for temporary files, where any user may "
+                  "put some.");
       break;
     case OddPlace::kHidden:
       against("program-in-hidden-folder", grave ? Level::kAct : Level::kLook,

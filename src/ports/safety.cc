@@ -144,13 +144,14 @@ void Judge::judge_place(const Hold& hold) {
   }
   if (hold.role == HoldRole::kListener && hold.own_namespace && facts_.own.handed_out) {
     add({"listener-in-ephemeral-range", Leaning::kAgainst, Level::kNoConcern, "",
-         "A listener inside the range that the kernel hands out: after a restart it may find its "
-         "port taken by somebody's outgoing connection."});
+         "It listens inside the range that the kernel lends: after a restart it may find its port "
+         "lent to somebody's outgoing connection."});
+    std::string reserved;
+    for (const auto range : facts_.own.reserved_ports) reserved += model::to_string(range) + ",";
     if (facts_.own.known) {
       step(
-          "If it is a lasting service, keep the port back from the kernel (this replaces the "
-          "present list).",
-          "sysctl net.ipv4.ip_local_reserved_ports=" + std::to_string(facts_.port));
+          "If it is a lasting service, reserve its port, so that the kernel does not lend it.",
+          "sudo sysctl net.ipv4.ip_local_reserved_ports=" + reserved + std::to_string(facts_.port));
     }
   }
 }
@@ -226,6 +227,7 @@ void judge_holds(std::span<const Hold> holds, const SafetySubject& subject,
   for (const Hold& hold : holds) {
     judge.judge_holding(hold);
     for (const Program& program : hold.programs) {
+      if (program.process.pid == context.own_pid) continue;
       ProgramFindings findings = weigh_program(hold, program, subject.facts, subject.uses, context);
       for (Evidence& evidence : findings.evidence) {
         // A passing connection beside a listener is of interest only where it asks for something.

@@ -54,6 +54,7 @@ struct Assessment {
 struct SafetyContext {
   bool caller_is_root = false;
   uint32_t processes_hidden = 0;  ///< processes whose open files could not be seen
+  int32_t own_pid = 0;            ///< of the process that asks: what it inherited is no evidence
   bool packages_known = false;    ///< Debian's package lists were read for these programs
   bool verified = false;          ///< programs were compared with their packages' checksums
 };
