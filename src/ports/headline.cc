@@ -33,8 +33,8 @@ std::string program_in_words(const Program& program) {
          std::to_string(program.process.pid) + ")";
 }
 
-// "sshd (pid 812) and nginx (2 processes, ...)"; sockets without a nameable process add theirs.
-std::string holders_in_words(const Holds& holds) {
+// Everybody who holds them, once each; sockets without a nameable process add what is known.
+std::vector<std::string> subjects_of(const Holds& holds) {
   std::vector<std::string> names;
   const auto add = [&](std::string name) {
     if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
@@ -49,8 +49,15 @@ std::string holders_in_words(const Holds& holds) {
       add("a program that cannot be named");
     }
   }
-  return listed_briefly(names, kProgramsNamed);
+  return names;
 }
+
+// "sshd (pid 812) and nginx (2 processes, ...)".
+std::string holders_in_words(const Holds& holds) {
+  return listed_briefly(subjects_of(holds), kProgramsNamed);
+}
+
+bool has_several_subjects(const Holds& holds) { return subjects_of(holds).size() > 1; }
 
 std::string port_of(const Explanation& of, const Holds& holds) {
   const bool tcp =
@@ -69,12 +76,6 @@ std::string reach_in_words(const Holds& holds) {
   const bool loopback =
       std::ranges::all_of(holds, [](const Hold* hold) { return hold->reach == Reach::kLoopback; });
   return loopback ? "for this machine only" : "on particular addresses";
-}
-
-bool has_several_subjects(const Holds& holds) {
-  size_t subjects = 0;
-  for (const Hold* hold : holds) subjects += std::max<size_t>(hold->programs.size(), 1);
-  return subjects > 1;
 }
 
 std::string capital(std::string text) {

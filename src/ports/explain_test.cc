@@ -1,0 +1,304 @@
+#include "ports/explain.h"
+
+#include <algorithm>
+#include <random>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "ports/explain_range.h"
+#include "testkit/small_world.h"
+
+namespace {
+
+using model::Holding;
+using model::Protocol;
+using model::SocketState;
+using ports::Explanation;
+using ports::Hold;
+using ports::Level;
+using ports::PortQuery;
+using testkit::SmallWorld;
+
+class Explain : public ::testing::Test {
+ protected:
+  Explanation explain(uint16_t port, PortQuery query = {}) {
+    query.ports = {{port, port}};
+    inventory = world.look();
+    return ports::explain(query, port, input());
+  }
+  [[nodiscard]] ports::ExplainInput input() const {
+    return {inventory, uses, entries, local_addresses, {.caller_is_root = true}};
+  }
+
+  SmallWorld world;
+  model::Inventory inventory;
+  ports::KnownUses uses{{}};
+  std::vector<model::RegistryEntry> entries;
+  std::vector<model::IpAddress> local_addresses;
+};
+
+model::RegistryEntry row(uint16_t port, Protocol protocol, std::string_view service) {
+  model::RegistryEntry out;
+  out.ports = {port, port};
+  out.protocol = protocol;
+  out.service = service;
+  out.description = service;
+  return out;
+}
+
+TEST_F(Explain, SaysThatNobodyHoldsAPort) {
+  const Explanation out = explain(1744);
+  EXPECT_EQ(out.headline, "Nobody holds port 1744 on this machine now.");
+  EXPECT_FALSE(out.somebody_holds);
+  EXPECT_FALSE(out.absence.empty());
+  EXPECT_FALSE(out.needs_attention());
+  EXPECT_EQ(out.verdict, "unjudged");
+}
+
+TEST_F(Explain, NamesTheListenerFirst) {
+  world.processes.add(812, "sshd");
+  world.sockets.listen(Protocol::kTcp, "127.0.0.1:22");
+  world.sockets.hold(812, 3);
+  const Explanation out = explain(22);
+  EXPECT_EQ(out.headline, "sshd (pid 812) listens on port 22/tcp, for this machine only.");
+  EXPECT_TRUE(out.absence.empty());
+}
+
+TEST_F(Explain, NamesEveryProgramOfASharedPort) {
+  world.processes.add(10, "systemd");
+  world.processes.add(20, "cupsd");
+  world.sockets.listen(Protocol::kTcp, "127.0.0.1:631");
+  world.sockets.hold(10, 6);
+  world.sockets.hold(20, 3);
+  EXPECT_EQ(explain(631).headline,
+            "systemd (pid 10) and cupsd (pid 20) listen on port 631/tcp, for this machine only.");
+}
+
+TEST_F(Explain, JoinsTcpAndUdpOfOneServer) {
+  world.processes.add(5, "named");
+  world.sockets.listen(Protocol::kTcp, "0.0.0.0:53");
+  world.sockets.hold(5, 3);
+  world.sockets.listen(Protocol::kUdp, "0.0.0.0:53");
+  world.sockets.hold(5, 4);
+  EXPECT_EQ(explain(53).headline.substr(0, 52),
+            "named (pid 5) listens on port 53 (TCP and UDP), open");
+}
+
+TEST_F(Explain, AHiddenOwnerIsSaidToBeHidden) {
+  world.sockets.listen(Protocol::kTcp, "0.0.0.0:2024");
+  world.sockets.raw.report.processes_hidden = 1;
+  const Explanation out = explain(2024);
+  EXPECT_EQ(out.headline.substr(0, 29), "A program that we may not see");
+  EXPECT_TRUE(out.needs_attention());
+}
+
+TEST_F(Explain, OnlyClosedConnectionsHoldNothing) {
+  auto& socket =
+      world.sockets.add(Protocol::kTcp, "10.0.0.5:40000", SocketState::kTimeWait, "192.0.2.1:443");
+  socket.inode = 0;
+  const Explanation out = explain(40000);
+  EXPECT_EQ(out.headline.substr(0, 41), "Nobody holds port 40000/tcp any more: a c");
+  EXPECT_FALSE(out.needs_attention());
+}
+
+TEST_F(Explain, APublishedPortIsNotCalledUnheld) {
+  model::PublishedPort rule;
+  rule.ports = {8080, 8089};
+  rule.target = *model::parse_ip_address("172.17.0.2");
+  rule.target_ports = {80, 89};
+  rule.rule = "ip nat DOCKER";
+  world.published.push_back(rule);
+  model::NetNamespace container;
+  container.inode = 77;
+  container.tables_read = true;
+  world.sockets.raw.namespaces.push_back(container);
+  world.processes.add(7, "nginx");
+  world.sockets.listen(Protocol::kTcp, "0.0.0.0:82").netns = 77;
+  world.sockets.hold(7, 6);
+  const Explanation out = explain(8082);
+  EXPECT_EQ(out.headline.substr(0, 34), "No program here holds port 8082/tc");
+  EXPECT_TRUE(out.absence.empty());
+  ASSERT_EQ(out.behind_published.size(), 1U) << "the third port of the range goes to the third";
+  EXPECT_EQ(out.behind_published[0].port, 82);
+}
+
+TEST_F(Explain, ARuleForThisMachinesOwnConnectionsDoesNotOpenAPort) {
+  model::PublishedPort rule;
+  rule.ports = {8080, 8080};
+  rule.outgoing_only = true;
+  rule.rule = "ip nat OUTPUT";
+  world.published.push_back(rule);
+  EXPECT_EQ(explain(8080).headline, "Nobody holds port 8080 on this machine now.");
+}
+
+TEST_F(Explain, AListenerElsewhereIsNotOursAndNotHidden) {
+  model::NetNamespace blue;
+  blue.inode = 77;
+  blue.tables_read = true;
+  world.sockets.raw.namespaces.push_back(blue);
+  world.processes.add(7, "nginx");
+  world.sockets.listen(Protocol::kTcp, "0.0.0.0:80").netns = 77;
+  world.sockets.hold(7, 6);
+  EXPECT_EQ(explain(80).headline,
+            "Nobody holds it in this network namespace. In another, nginx (pid 7) listens on port "
+            "80/tcp, open to every address.");
+}
+
+TEST_F(Explain, ConnectionsToThePortElsewhereHoldNothingHere) {
+  world.processes.add(9, "curl");
+  world.sockets.add(Protocol::kTcp, "10.0.0.5:40000", SocketState::kEstablished, "192.0.2.1:443");
+  world.sockets.hold(9, 5);
+  const Explanation out = explain(443);
+  EXPECT_EQ(out.headline,
+            "Nobody holds port 443 here; curl (pid 9) is connected with that port of 192.0.2.1.");
+  EXPECT_FALSE(out.somebody_holds);
+}
+
+TEST_F(Explain, UnreadTablesAreNotAnEmptyPort) {
+  world.sockets.raw.namespaces[0].tables_read = false;
+  world.sockets.raw.namespaces[0].why = "permission denied";
+  const Explanation out = explain(1744);
+  EXPECT_EQ(out.assessment.level, Level::kCannotTell);
+  EXPECT_EQ(out.headline.substr(0, 11), "Cannot tell");
+  EXPECT_TRUE(out.absence.empty());
+}
+
+TEST_F(Explain, OtherNamespacesThatCouldNotBeReadAreNamed) {
+  model::NetNamespace blue;
+  blue.inode = 77;
+  blue.why = "root is needed";
+  world.sockets.raw.namespaces.push_back(blue);
+  const Explanation out = explain(1744);
+  ASSERT_EQ(out.gaps.size(), 1U);
+  EXPECT_EQ(out.gaps[0], "1 other network namespace could be seen only in part (root is needed).");
+  EXPECT_FALSE(out.needs_attention());
+}
+
+TEST_F(Explain, SaysHowAPastedQuestionWasRead) {
+  PortQuery query;
+  query.protocol = Protocol::kTcp;
+  query.ignored = {"2024"};
+  EXPECT_EQ(explain(56744, query).understood, "Read as port 56744/tcp; passed over 2024.");
+}
+
+TEST_F(Explain, TellsAForeignAddressFromAnOwnOne) {
+  local_addresses = {*model::parse_ip_address("10.0.0.5")};
+  PortQuery query;
+  query.address = model::parse_ip_address("10.0.0.5");
+  EXPECT_EQ(explain(80, query).understood, "");
+  query.address = model::parse_ip_address("10.0.0.6");
+  EXPECT_NE(explain(80, query).understood.find("not an address of this machine"),
+            std::string::npos);
+  local_addresses.clear();
+  EXPECT_EQ(explain(80, query).understood, "") << "nothing is known of our addresses";
+}
+
+TEST_F(Explain, CountsAServiceOnSeveralTransportsOnce) {
+  entries = {row(1744, Protocol::kTcp, "ncpm-ft"), row(1744, Protocol::kUdp, "ncpm-ft")};
+  const Explanation out = explain(1744);
+  ASSERT_EQ(out.registrations.size(), 1U);
+  EXPECT_EQ(out.registrations[0].protocols, (std::vector{Protocol::kTcp, Protocol::kUdp}));
+  EXPECT_TRUE(out.registrations[0].ghost.ghost);
+  EXPECT_NE(out.summary.find("ghost registration"), std::string::npos);
+}
+
+TEST_F(Explain, AQuestionAboutOneTransportIsNotAnsweredWithAnother) {
+  entries = {row(22, Protocol::kTcp, "ssh"), row(22, Protocol::kUdp, "other")};
+  world.sockets.listen(Protocol::kUdp, "0.0.0.0:22");
+  PortQuery query;
+  query.protocol = Protocol::kTcp;
+  const Explanation out = explain(22, query);
+  EXPECT_TRUE(out.holds.empty());
+  ASSERT_EQ(out.registrations.size(), 1U);
+  EXPECT_EQ(out.registrations[0].entry.service, "ssh");
+}
+
+TEST_F(Explain, ARangeListsWhatIsOpenInItAndJudgesEach) {
+  world.processes.add(9, "twinport");
+  world.sockets.listen(Protocol::kTcp, "0.0.0.0:1743");
+  world.sockets.hold(9, 3);
+  world.sockets.listen(Protocol::kTcp, "0.0.0.0:1800");
+  world.sockets.raw.report.processes_hidden = 1;
+  inventory = world.look();
+  PortQuery query;
+  query.ports = {{1745, 1844}, {1743, 1743}, {1744, 1744}};
+  entries = {row(1744, Protocol::kTcp, "ncpm-ft"), row(1746, Protocol::kTcp, "x")};
+  const auto out = ports::explain_range(query, input());
+  EXPECT_EQ(out.ports, (std::vector<model::PortRange>{{1743, 1844}}));
+  EXPECT_EQ(out.size, 102U);
+  EXPECT_EQ(out.registered, 2U);
+  ASSERT_EQ(out.held.size(), 2U);
+  EXPECT_EQ(out.held[0].port, 1743);
+  EXPECT_EQ(out.held[1].assessment.level, Level::kCannotTell);
+  EXPECT_TRUE(out.needs_attention());
+  EXPECT_EQ(out.headline,
+            "2 ports of 102 ports are open on this machine, and 1 of them asks for a look.");
+}
+
+// Random machines: whatever the sockets, an answer never names a process that does not hold one of
+// the port's sockets, and never leaves out one that does.
+TEST_F(Explain, NamesExactlyTheHoldersWhateverTheSockets) {
+  std::mt19937 random(1744);
+  const auto pick = [&](uint32_t below) { return static_cast<uint32_t>(random() % below); };
+  const auto address = [&](uint16_t port) {
+    static constexpr std::array<const char*, 5> kHosts{"0.0.0.0", "127.0.0.1", "10.0.0.5", "[::]",
+                                                       "[::ffff:10.0.0.5]"};
+    return std::string(kHosts[pick(kHosts.size())]) + ":" + std::to_string(port);
+  };
+  for (int round = 0; round < 300; ++round) {
+    SmallWorld random_world;
+    for (int pid = 1; pid <= 6; ++pid) {
+      if (pick(5) != 0) random_world.processes.add(pid, "p" + std::to_string(pid % 3));
+    }
+    for (uint32_t i = 0, count = pick(12); i < count; ++i) {
+      const auto state = static_cast<SocketState>(1 + pick(13));
+      const auto protocol = pick(3) == 0 ? Protocol::kUdp : Protocol::kTcp;
+      const auto local = static_cast<uint16_t>(80 + pick(3));
+      const auto remote = static_cast<uint16_t>(80 + pick(3));
+      const bool connected = state != SocketState::kListen && pick(4) != 0;
+      auto& socket = random_world.sockets.add(protocol, address(local), state,
+                                              connected ? address(remote) : "");
+      if (state == SocketState::kTimeWait) {
+        socket.inode = 0;
+        continue;
+      }
+      for (uint32_t owner = 0, owners = pick(3); owner < owners; ++owner) {
+        random_world.sockets.hold(static_cast<int32_t>(1 + pick(6)), static_cast<int32_t>(owner));
+      }
+    }
+    inventory = random_world.look();
+    PortQuery query;
+    query.ports = {{80, 80}};
+    const Explanation out = ports::explain(query, 80, input());
+
+    std::set<int32_t> holders;
+    uint32_t sockets = 0;
+    for (const auto& socket : inventory.sockets) {
+      if (socket.local.port != 80 && socket.remote.port != 80) continue;
+      ++sockets;
+      for (const auto& owner : inventory.owners_of(socket)) {
+        holders.insert(inventory.processes[owner.process].pid);
+      }
+    }
+    std::set<int32_t> named;
+    uint32_t counted = 0;
+    for (const Hold& hold : out.holds) {
+      counted += hold.sockets;
+      EXPECT_EQ(hold.programs.empty(), hold.holding != Holding::kOwned) << "round " << round;
+      if (hold.holding == Holding::kTimeWait) {
+        EXPECT_TRUE(hold.programs.empty());
+        EXPECT_TRUE(hold.creators.empty()) << "uid 0 of a closed connection is nobody's";
+      }
+      for (const auto& program : hold.programs)
+        named.insert(program.pids.begin(), program.pids.end());
+    }
+    EXPECT_EQ(named, holders) << "round " << round;
+    EXPECT_EQ(counted, sockets) << "round " << round;
+    EXPECT_FALSE(out.headline.empty());
+    EXPECT_EQ(out.headline.find("\"\""), std::string::npos) << out.headline;
+  }
+}
+
+}  // namespace
