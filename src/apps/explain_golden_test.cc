@@ -207,5 +207,122 @@ TEST_F(ExplainGolden, AsJson) {
   EXPECT_GOLDEN("explain/22.json", answer.out);
 }
 
+// Whatever programs call themselves, nothing of it reaches a terminal raw, breaks a line, or is
+// taken for markup.
+TEST_F(ExplainGolden, HostileNamesStayNames) {
+  const std::vector<std::string> names{
+      "\x1b]0;owned\x07", "a\nHeld by: nobody", "\xff\xfe",   "x\r\x1b[2K", "**bold** <b>",
+      "`rm -rf ~`",       "](http://x)",        "\u202Eevil", "# title",    "a|b"};
+  for (const std::string& name : names) {
+    MachineTwin hostile;
+    hostile.published = model::PublishedPorts{};
+    model::NetNamespace other;
+    other.inode = 77;
+    other.name = name;
+    other.tables_read = true;
+    hostile.sockets.raw.namespaces.push_back(other);
+    model::Process& process = hostile.processes.add(9, name);
+    process.exe = "/opt/" + name;
+    process.user = name;
+    process.uid = 1000;
+    process.placement.unit = name + ".service";
+    process.placement.container = name;
+    process.ancestors = {{8, name}};
+    hostile.packages[process.exe] = {name, name, {}};
+    hostile.sockets.listen(Protocol::kTcp, "0.0.0.0:5555");
+    hostile.sockets.hold(9, 3);
+    hostile.sockets.listen(Protocol::kTcp, "0.0.0.0:5555").netns = 77;
+    hostile.sockets.hold(9, 4);
+    model::PublishedPort rule;
+    rule.ports = {5555, 5555};
+    rule.rule = name;
+    rule.conditions = name;
+    hostile.published->ports.push_back(rule);
+    for (const char* form : {"", "--markdown", "--json"}) {
+      std::vector<std::string> words{"explain", "5555"};
+      if (*form != '\0') words.emplace_back(form);
+      const std::string out = hostile.run(words).out;
+      EXPECT_TRUE(base::is_valid_utf8(out)) << form;
+      EXPECT_EQ(out.find("\nHeld by"), std::string::npos) << form;
+      if (std::string_view(form) != "--json") {
+        EXPECT_EQ(out.find("\u202E"), std::string::npos) << form;
+      }
+      for (const char c : out) {
+        EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << form;
+        EXPECT_NE(c, 0x7F) << form;
+      }
+      if (std::string_view(form) == "--markdown") {
+        EXPECT_EQ(out.find("<b>"), std::string::npos);
+        EXPECT_EQ(out.find("**bold**"), std::string::npos);
+        const size_t link = out.find("](http");
+        EXPECT_TRUE(link == std::string::npos || out[link - 1] == '\\');
+      }
+    }
+  }
+}
+
+TEST_F(ExplainGolden, NeverBlamesRootForAClosedConnection) {
+  twin.sockets.add(Protocol::kTcp, "10.0.0.5:40001", SocketState::kTimeWait, "192.0.2.1:443")
+      .inode = 0;
+  for (const char* port : {"40001", "443"}) {
+    const std::string out = twin.run({"explain", port}).out;
+    EXPECT_EQ(out.find("by root"), std::string::npos);
+    EXPECT_EQ(out.find("user     root"), std::string::npos);
+  }
+}
+
+TEST_F(ExplainGolden, WrongUsageIsTwoAndFailureIsThree) {
+  EXPECT_EQ(twin.run({"explain"}).code, 2);
+  EXPECT_EQ(twin.run({"explain", "70000"}).code, 2);
+  EXPECT_EQ(twin.run({"explain", "no-such-service-name"}).code, 2);
+  twin.no_collector = base::Error{base::ErrorKind::kIo, "cannot look"};
+  const auto answer = twin.run({"explain", "22"});
+  EXPECT_EQ(answer.code, 3);
+  EXPECT_EQ(answer.out, "");
+}
+
+TEST_F(ExplainGolden, AsksOnlyForTheSocketsOfThePort) {
+  twin.run({"explain", "1743-1844"});
+  ASSERT_TRUE(twin.sockets.asked.has_value());
+  EXPECT_EQ(twin.sockets.asked->ports, (model::PortRange{1743, 1844}));
+  EXPECT_FALSE(twin.sockets.asked->tcp_detail);
+}
+
+TEST_F(ExplainGolden, EphemeralOfABusyHost) {
+  twin.sockets.raw.namespaces[0].policy.ephemeral = {40000, 40099};
+  twin.sockets.raw.tcp_details.resize(1);
+  twin.sockets.raw.tcp_details[0].last_data_sent_ms = 3U * 24 * 3600 * 1000;
+  twin.processes.add(9, "crawler").start_time_unix_s = twin.now_unix_s - 9L * 24 * 3600;
+  twin.processes.add(10, "agent");
+  for (int i = 0; i < 92; ++i) {
+    const bool closed = i >= 40;
+    auto& socket = twin.sockets.add(Protocol::kTcp, "10.0.0.5:" + std::to_string(40000 + i),
+                                    closed ? SocketState::kTimeWait : SocketState::kEstablished,
+                                    "192.0.2.1:443");
+    if (closed) {
+      socket.inode = 0;
+    } else {
+      socket.detail = i == 0 ? 0 : -1;
+      twin.sockets.hold(9, i);
+    }
+  }
+  twin.sockets.listen(Protocol::kTcp, "0.0.0.0:40099");
+  twin.sockets.hold(10, 3);
+  twin.sockets.add(Protocol::kUdp, "10.0.0.5:40001", SocketState::kEstablished, "192.0.2.9:53");
+  twin.sockets.hold(10, 4);
+  const auto answer = twin.run({"ephemeral"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_GOLDEN("explain/ephemeral.txt", answer.out);
+  const auto json = twin.run({"ephemeral", "--json", "--top", "1"});
+  EXPECT_EQ(json.code, 1);
+  EXPECT_GOLDEN("explain/ephemeral.json", json.out);
+}
+
+TEST_F(ExplainGolden, EphemeralOfAnIdleHost) {
+  const auto answer = twin.run({"ephemeral"});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_GOLDEN("explain/ephemeral-idle.txt", answer.out);
+}
+
 }  // namespace
 }  // namespace apps
