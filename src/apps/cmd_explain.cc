@@ -7,7 +7,7 @@
 
 #include "apps/explain_json.h"
 #include "apps/explain_page.h"
-#include "apps/look.h"
+#include "apps/port_look.h"
 #include "ports/explain.h"
 #include "ports/explain_range.h"
 #include "ports/known_uses.h"
@@ -16,18 +16,11 @@
 namespace apps {
 namespace {
 
-LookRequest what_to_read(const ports::PortQuery& query, const ExplainOptions& options) {
+LookRequest what_to_read(const ExplainOptions& options) {
   LookRequest request;
   request.collector = options.collector;
   request.packages = true;
   request.verify = options.verify;
-  // The request takes one range; several are asked for as the one that spans them.
-  model::PortRange span = query.ports.front();
-  for (const auto range : query.ports) {
-    span.first = std::min(span.first, range.first);
-    span.last = std::max(span.last, range.last);
-  }
-  if (span.last != 0) request.inventory.ports = span;
   return request;
 }
 
@@ -42,25 +35,6 @@ std::vector<model::RegistryEntry> entries_of(const ports::PortQuery& query,
   return out;
 }
 
-// What a rule forwards to may listen on a port that was not asked for.
-bool is_forwarded_elsewhere(const model::Inventory& inventory, const ports::PortQuery& query) {
-  return std::ranges::any_of(inventory.published, [&](const model::PublishedPort& rule) {
-    return rule.target_ports.first != 0 &&
-           std::ranges::any_of(query.ports, [&](model::PortRange asked) {
-             return asked.first <= rule.ports.last && rule.ports.first <= asked.last;
-           });
-  });
-}
-
-base::Result<model::Inventory> read_machine(const ports::PortQuery& query,
-                                            const ExplainOptions& options, Context& context) {
-  LookRequest request = what_to_read(query, options);
-  auto inventory = look(request, context);
-  if (!inventory || !is_forwarded_elsewhere(*inventory, query)) return inventory;
-  request.inventory.ports.reset();
-  return look(request, context);
-}
-
 int print_page(const Page& page, bool markdown, bool attention, Context& context) {
   context.out << (markdown ? page_as_markdown(page)
                            : page_as_text(page, context.style, context.text_width()));
@@ -73,7 +47,7 @@ int run_explain(const ExplainOptions& options, Context& context) {
   const auto& known_uses = ports::KnownUses::built_in();
   const auto query = ports::find_port(options.port, context.registry(), known_uses);
   if (!query) return context.fail(query.error());
-  const auto inventory = read_machine(*query, options, context);
+  const auto inventory = look_at_ports(*query, what_to_read(options), context);
   if (!inventory) return context.fail(inventory.error());
 
   Machine& machine = context.machine();

@@ -18,6 +18,7 @@
 #include "apps/cmd_ports.h"
 #include "apps/cmd_registry.h"
 #include "apps/cmd_version.h"
+#include "apps/cmd_who.h"
 #include "apps/context.h"
 #include "apps/layout.h"
 #include "apps/socket_columns.h"
@@ -133,6 +134,18 @@ Run define_ports(CLI::App& app) {
   return [options](Context& context) { return run_ports(*options, context); };
 }
 
+Run define_who(CLI::App& app) {
+  auto options = std::make_shared<WhoOptions>();
+  define_words(app, "PORT", options->port, "[ADDRESS:]PORT, a range or a service name")
+      ->expected(1, -1)
+      ->required();
+  app.add_option("--peer", options->peer, "Only connections with ADDRESS, or ADDRESS:PORT")
+      ->type_name("PEER");
+  app.add_flag("--verify", options->verify, "Compare the holders' files with their packages' sums");
+  define_collector(app, options->collector);
+  return [options](Context& context) { return run_who(*options, context); };
+}
+
 Run define_registry_show(CLI::App& app) {
   auto options = std::make_shared<RegistryShowOptions>();
   define_words(app, "PORT", options->port, "A port, a range or a service name: 1744, 22/tcp, ssh")
@@ -217,6 +230,18 @@ constexpr auto kCommands = std::to_array<Definition>({
      "twinport ports 'state=established' --detail\n"
      "twinport ports --all --json | jq '.sockets[] | select(.owners == [])'\n",
      define_ports},
+    {"who", "Who holds a port now, and why they run",
+     "Names every process that holds the port, listeners and connections apart, with what started "
+     "each, its unit or container and its Debian package. A port that the packet filter sends "
+     "elsewhere is named as such.\n"
+     "\n"
+     "The exit code is 0 when every holder is named or there surely is none, and 1 when a holder "
+     "could not be seen.",
+     "twinport who 22\n"
+     "twinport who 127.0.0.1:5432\n"
+     "twinport who https --peer 10.0.0.5\n"
+     "twinport who 22 --json | jq '.held[].holds[].programs[].process.exe'\n",
+     define_who},
     {"registry", "Who a port is registered to, and what really uses it",
      "Looks a port or a service name up in IANA's registry and in our own table of known uses. A "
      "registration whose tenant left no documentation is called a ghost, with the signs for it. "

@@ -66,6 +66,7 @@ void JsonWriter::append(char c) {
 
 void JsonWriter::comma() {
   if (std::exchange(needs_comma_, true)) append(',');
+  if (std::exchange(breaks_line_, false)) append('\n');
 }
 
 void JsonWriter::open(char bracket) {
@@ -78,6 +79,7 @@ void JsonWriter::open(char bracket) {
 void JsonWriter::close(char bracket) {
   assert(depth_ > 0);
   --depth_;
+  if (std::exchange(breaks_line_, false)) append('\n');
   append(bracket);
   needs_comma_ = true;
 }
@@ -188,7 +190,7 @@ JsonWriter& JsonWriter::null() {
 }
 
 JsonWriter& JsonWriter::newline() {
-  append('\n');
+  breaks_line_ = true;
   return *this;
 }
 

@@ -71,6 +71,7 @@ class JsonWriter {
   std::unique_ptr<char[]> buffer_;
   char* end_;
   size_t depth_ = 0;
+  bool breaks_line_ = false;  ///< newline() was called and nothing written since
   bool needs_comma_ = false;  ///< a value of the present object or array stands before
 };
 

@@ -23,6 +23,15 @@ TEST(JsonWriter, PutsCommasBetweenItemsOnly) {
             "{\"a\":1,\"b\":[1,\"x\",null,true,{}],\"c\":false}\n");
 }
 
+TEST(JsonWriter, BreaksLinesBehindTheComma) {
+  EXPECT_EQ(written([](auto& w) {
+              w.begin_array();
+              w.newline().number(1).newline().number(2).newline();
+              w.end_array();
+            }),
+            "[\n1,\n2\n]\n");
+}
+
 TEST(JsonWriter, EscapesWhatJsonForbids) {
   EXPECT_EQ(written([](auto& w) { w.string("\"\\\n\t\x01\x7F"); }),
             "\"\\\"\\\\\\n\\t\\u0001\\u007f\"\n");

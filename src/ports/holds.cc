@@ -33,6 +33,10 @@ Side side_of(const Socket& socket, const PortFilter& filter) {
   if (filter.protocol && socket.protocol != *filter.protocol) return Side::kNone;
   if (filter.netns && socket.netns != *filter.netns) return Side::kNone;
   if (filter.answering_only && !socket.is_listener()) return Side::kNone;
+  if (filter.peer && (socket.remote.address.unmapped() != filter.peer->address ||
+                      (filter.peer->port != 0 && socket.remote.port != filter.peer->port))) {
+    return Side::kNone;
+  }
   if (socket.local.port != 0 && filter.ports.contains(socket.local.port) &&
       (!filter.address || receives(socket, *filter.address))) {
     return Side::kLocal;
@@ -201,6 +205,10 @@ std::string_view reach_name(Reach reach) {
 uint32_t Hold::in_state(SocketState state) const {
   const auto found = std::ranges::find(states, state, &StateCount::state);
   return found == states.end() ? 0 : found->sockets;
+}
+
+bool has_to_do_with(const Socket& socket, const PortFilter& filter) {
+  return side_of(socket, filter) != Side::kNone;
 }
 
 std::vector<Hold> find_holds(const Inventory& inventory, const PortFilter& filter) {

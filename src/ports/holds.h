@@ -83,14 +83,24 @@ inline constexpr size_t kPeersKept = 5;
 /// (close-wait) are a defect of the program rather than a matter of moments.
 inline constexpr uint32_t kCloseWaitPile = 10;
 
+/// The other end of a connection.
+struct PeerFilter {
+  model::IpAddress address;  ///< unmapped
+  uint16_t port = 0;         ///< 0 = any
+};
+
 /// Which sockets are meant.
 struct PortFilter {
   model::PortRange ports;
   std::optional<model::Protocol> protocol = {};
   std::optional<model::IpAddress> address = {};  ///< local and able to receive there, or the peer's
   std::optional<uint32_t> netns = {};
-  bool answering_only = false;  ///< listeners and UDP sockets that may be one
+  bool answering_only = false;          ///< listeners and UDP sockets that may be one
+  std::optional<PeerFilter> peer = {};  ///< only connections with it
 };
+
+/// Whether the socket is meant, at either of its ends.
+bool has_to_do_with(const model::Socket& socket, const PortFilter& filter);
 
 /// All holds of the ports, listeners before connections, our own namespace before others. Port 0
 /// is no port: an unbound socket and a missing peer carry it, and nobody holds it.

@@ -1,0 +1,23 @@
+// twinport who [ADDR:]PORT: everybody who holds a port now, and why they run.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "apps/context.h"
+#include "model/inventory.h"
+
+namespace apps {
+
+struct WhoOptions {
+  std::string port;  ///< as typed; ports/port_query.h takes it apart
+  std::string peer;  ///< "ADDR", "ADDR:PORT" or "[ADDR]:PORT"; "" = any
+  bool verify = false;
+  std::optional<model::CollectorKind> collector;
+};
+
+/// 0 when every holder is named, or it is certain that there is none; 1 when a holder could not be
+/// seen or the view is incomplete.
+int run_who(const WhoOptions& options, Context& context);
+
+}  // namespace apps

@@ -1,0 +1,134 @@
+#include "apps/cmd_who.h"
+
+#include <cstdlib>
+#include <ctime>
+
+#include <gtest/gtest.h>
+
+#include "apps/golden.h"
+#include "apps/machine_twin.h"
+#include "base/text.h"
+
+namespace apps {
+namespace {
+
+using model::Protocol;
+using model::SocketState;
+
+/// A web server in a container with a login over SSH beside it.
+class Who : public ::testing::Test {
+ protected:
+  Who() {
+    setenv("TZ", "UTC", 1);
+    tzset();
+    twin.published = model::PublishedPorts{};
+    auto& sockets = twin.sockets;
+    sockets.listen(Protocol::kTcp, "0.0.0.0:22").send_queue = 128;
+    sockets.hold(700, 3);
+    sockets.add(Protocol::kTcp, "10.0.0.5:22", SocketState::kEstablished, "10.9.0.7:50000");
+    sockets.hold(901, 4);
+    sockets.add(Protocol::kTcp, "10.0.0.5:22", SocketState::kEstablished, "10.9.0.8:50000");
+    sockets.hold(902, 4);
+    sockets.add(Protocol::kTcp, "10.0.0.5:22", SocketState::kTimeWait, "10.9.0.7:49000").inode = 0;
+    twin.processes.add(700, "sshd").placement.unit = "ssh.service";
+    for (const int pid : {901, 902}) {
+      model::Process& session = twin.processes.add(pid, "sshd");
+      session.placement.unit = "session-" + std::to_string(pid) + ".scope";
+      session.ancestors = {{700, "sshd"}, {1, "systemd"}};
+    }
+    twin.packages["/usr/sbin/sshd"] = {"openssh-server", "1:9.2p1-2", {}};
+  }
+
+  MachineTwin twin;
+};
+
+TEST_F(Who, TellsListenersAndConnectionsApartAndWhyTheyRun) {
+  const auto answer = twin.run({"who", "22"});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_EQ(answer.err, "");
+  EXPECT_GOLDEN("cli/who-22.txt", answer.out);
+  EXPECT_EQ(twin.sockets.asked->ports, (model::PortRange{22, 22}));
+}
+
+TEST_F(Who, NarrowsToOnePeer) {
+  const auto answer = twin.run({"who", "22", "--peer", "10.9.0.8"});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_TRUE(answer.out.starts_with("1 connection with 10.9.0.8 has to do with port 22.\n"))
+      << answer.out;
+  EXPECT_NE(answer.out.find("sshd (pid 902) serves 1 connection"), std::string::npos);
+  EXPECT_EQ(answer.out.find("pid 901"), std::string::npos);
+  EXPECT_EQ(twin.run({"who", "22", "--peer", "10.9.0.8:50000"}).code, 0);
+  EXPECT_EQ(twin.run({"who", "22", "--peer", "10.9.0.8:50001"}).out,
+            "No connection with 10.9.0.8:50001 has to do with port 22 now.\n");
+  EXPECT_EQ(twin.run({"who", "22", "--peer", "example.org"}).code, 2);
+  EXPECT_EQ(twin.run({"who", "22", "--peer", "10.9.0.8:1-9"}).code, 2);
+}
+
+TEST_F(Who, NarrowsToOneAddress) {
+  EXPECT_EQ(twin.run({"who", "10.0.0.6:22/udp"}).out,
+            "Nobody holds port 22/udp of 10.0.0.6 now.\n");
+  EXPECT_EQ(twin.run({"who", "10.0.0.6:22"}).code, 0);
+}
+
+TEST_F(Who, SaysThatNobodyHoldsIt) {
+  const auto one = twin.run({"who", "1744"});
+  EXPECT_EQ(one.code, 0);
+  EXPECT_EQ(one.out, "Nobody holds port 1744 on this machine now.\n");
+  const auto range = twin.run({"who", "1743-1844"});
+  EXPECT_EQ(range.code, 0);
+  EXPECT_EQ(range.out, "Nobody holds any port of 1743-1844 on this machine now.\n");
+}
+
+TEST_F(Who, TellsEachHeldPortOfARange) {
+  twin.sockets.listen(Protocol::kUdp, "0.0.0.0:53");
+  twin.sockets.hold(400, 3);
+  twin.processes.add(400, "named");
+  const auto answer = twin.run({"who", "20-60"});
+  EXPECT_NE(answer.out.find("listens on port 22/tcp"), std::string::npos);
+  EXPECT_NE(answer.out.find("named (pid 400) holds port 53/udp"), std::string::npos);
+}
+
+TEST_F(Who, AdmitsWhatItCannotSee) {
+  twin.caller_is_root = false;
+  twin.sockets.listen(Protocol::kTcp, "0.0.0.0:2024");
+  twin.sockets.evidence = {{twin.sockets.raw.listed.back().inode, model::Holding::kHidden}};
+  twin.sockets.raw.report.complete = false;
+  twin.sockets.raw.report.blind_spots = {"The open files of 12 processes may not be read."};
+  const auto held = twin.run({"who", "2024"});
+  EXPECT_EQ(held.code, 1);
+  EXPECT_GOLDEN("cli/who-2024-hidden.txt", held.out);
+  const auto nobody = twin.run({"who", "1744"});
+  EXPECT_EQ(nobody.code, 1);
+  EXPECT_EQ(nobody.out,
+            "Nobody holds port 1744 on this machine now.\n"
+            "\n"
+            "What could not be seen\n"
+            "  - The open files of 12 processes may not be read.\n"
+            "  - Run as root to see more.\n");
+}
+
+TEST_F(Who, NamesAPortThatThePacketFilterSendsElsewhere) {
+  model::PublishedPort rule;
+  rule.ports = {8080, 8080};
+  rule.target = *model::parse_ip_address("172.17.0.2");
+  rule.target_ports = {80, 80};
+  rule.rule = "ip nat DOCKER";
+  twin.published = model::PublishedPorts{{rule}, {}};
+  const auto answer = twin.run({"who", "8080"});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_TRUE(
+      answer.out.starts_with("No program here holds port 8080/tcp, yet it is open: the "
+                             "packet filter sends it\non to 172.17.0.2 port 80.\n"))
+      << answer.out;
+  // What answers may listen on a port of another number.
+  EXPECT_EQ(twin.sockets.asked->ports, std::nullopt);
+}
+
+TEST_F(Who, WritesHoldersAndSocketsAsJson) {
+  const auto answer = twin.run({"who", "22/tcp", "--peer", "10.9.0.7", "--json"});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_GOLDEN("cli/who-22-peer.json", answer.out);
+}
+
+}  // namespace
+}  // namespace apps
