@@ -173,6 +173,9 @@ class SystemTest(unittest.TestCase):
         command = [*[str(word) for word in before], str(TWINPORT), *[str(word) for word in words]]
         if box is not None:
             command = box.command(*command)
+        return self.run_command(command, **options)
+
+    def run_command(self, command, **options) -> Answer:
         options.setdefault("env", self.environment)
         options.setdefault("stdin", subprocess.DEVNULL)
         done = subprocess.run(command, capture_output=True, check=False, timeout=HANG_SECONDS,
