@@ -12,28 +12,21 @@
 #include "apps/table.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "ports/ghost.h"
+#include "ports/explain.h"
 #include "ports/port_query.h"
 #include "ports/registry_import.h"
+#include "ports/words.h"
 
 namespace apps {
 namespace {
+
+constexpr size_t kMostJudged = 500;
 
 using model::KnownUse;
 using model::PortRange;
 using model::RegistryEntry;
 
 std::string safe(std::string_view text) { return base::escape_for_terminal(text); }
-
-/// IANA writes people as "[Ken_Hearn]".
-std::string person(std::string_view text) {
-  if (text.starts_with('[') && text.ends_with(']') && text.find('[', 1) == std::string::npos) {
-    text = text.substr(1, text.size() - 2);
-  }
-  std::string out = safe(text);
-  std::ranges::replace(out, '_', ' ');
-  return out;
-}
 
 bool overlap(PortRange left, PortRange right) {
   return left.first <= right.last && right.first <= left.last;
@@ -74,31 +67,37 @@ Findings find_all(const ports::PortQuery& query, const ports::Registry& registry
 }
 
 /// Rows that differ in nothing but the transport, which a person counts as one.
-struct Registration {
+struct Row {
   RegistryEntry entry;
-  std::string protocols;  ///< "tcp, udp"
+  std::vector<model::Protocol> protocols;
 };
 
-std::vector<Registration> gather(const std::vector<RegistryEntry>& entries) {
-  std::vector<Registration> out;
+/// Rows of one port stand side by side, so a look back over a few of them finds its like.
+std::vector<Row> gather(const std::vector<RegistryEntry>& entries) {
+  std::vector<Row> out;
   for (const RegistryEntry& entry : entries) {
-    const std::string protocol(model::protocol_name(entry.protocol));
-    const auto same = std::ranges::find_if(out, [&](const Registration& other) {
-      return other.entry.ports == entry.ports && other.entry.service == entry.service &&
-             other.entry.description == entry.description;
-    });
-    if (same == out.end()) {
-      out.push_back({entry, protocol});
+    Row* same = nullptr;
+    for (auto other = out.rbegin(); other != out.rend(); ++other) {
+      if (other->entry.ports.first != entry.ports.first) break;
+      if (other->entry.ports == entry.ports && other->entry.service == entry.service &&
+          other->entry.description == entry.description &&
+          other->entry.assignee == entry.assignee) {
+        same = &*other;
+        break;
+      }
+    }
+    if (same == nullptr) {
+      out.push_back({entry, {entry.protocol}});
     } else {
-      same->protocols += ", " + protocol;
+      same->protocols.push_back(entry.protocol);
     }
   }
   return out;
 }
 
-std::string protocols_of(const KnownUse& use) {
+std::string names_of(const std::vector<model::Protocol>& protocols) {
   std::string out;
-  for (const model::Protocol protocol : use.protocols) {
+  for (const model::Protocol protocol : protocols) {
     if (!out.empty()) out += ", ";
     out += model::protocol_name(protocol);
   }
@@ -144,26 +143,25 @@ class Page {
   size_t width_;
 };
 
-void print_registration(Page& page, const Registration& registration,
-                        const ports::KnownUses& known_uses) {
+void print_registration(Page& page, const ports::Registration& registration) {
   const RegistryEntry& entry = registration.entry;
   // IANA's rows without a service say "Unassigned" or "Reserved" instead.
   const std::string_view name = entry.service.empty() ? entry.description : entry.service;
-  std::string title = safe(name) + " (" + registration.protocols + ")";
+  std::string title = safe(name) + " (" + names_of(registration.protocols) + ")";
   if (!entry.ports.single()) title += ", ports " + to_string(entry.ports);
   if (!entry.description.empty() && entry.description != name) {
     title += ": " + safe(entry.description);
   }
   page.item(title);
-  page.detail("assignee", person(entry.assignee));
-  if (entry.contact != entry.assignee) page.detail("contact", person(entry.contact));
+  page.detail("assignee", safe(ports::spaced(entry.assignee)));
+  if (entry.contact != entry.assignee) page.detail("contact", safe(ports::spaced(entry.contact)));
   page.detail("registered", safe(entry.registered));
   page.detail("modified", safe(entry.modified));
   page.detail("reference", safe(entry.reference));
   page.detail("unauthorized use", safe(entry.unauthorized));
   page.detail("note", safe(entry.notes));
   if (entry.service.empty()) return;
-  const ports::GhostJudgement judgement = ports::judge_ghost(entry, known_uses);
+  const ports::GhostJudgement& judgement = registration.ghost;
   const auto present = std::ranges::count(judgement.signals, true, &ports::GhostSignal::present);
   page.detail(fmt::format("{}: {} of {} signs say that its tenant left no documentation",
                           judgement.ghost ? "A ghost registration" : "Not a ghost registration",
@@ -174,8 +172,8 @@ void print_registration(Page& page, const Registration& registration,
 }
 
 void print_use(Page& page, const KnownUse& use) {
-  page.item(fmt::format("{} ({} {}): {}", safe(use.software), ports_of(use), protocols_of(use),
-                        safe(use.role)));
+  page.item(fmt::format("{} ({} {}): {}", safe(use.software), ports_of(use),
+                        names_of(use.protocols), safe(use.role)));
   page.detail(safe(use.summary));
   page.detail("firewall", safe(use.firewall));
   page.detail("usual programs", safe(joined(use.exes)));
@@ -198,16 +196,14 @@ std::string class_in_words(uint16_t port) {
 }
 
 void print_page(const ports::PortQuery& query, const Findings& findings,
-                const ports::KnownUses& known_uses, Context& context) {
+                const std::vector<ports::Registration>& registrations, Context& context) {
   Page page(context);
   const uint16_t port = query.ports.front().first;
   context.out << wrap_text(fmt::format("{} is {}.", port, class_in_words(port)),
                            context.text_width());
   page.heading("Registered with IANA");
-  if (findings.entries.empty()) page.item("to nobody");
-  for (const Registration& registration : gather(findings.entries)) {
-    print_registration(page, registration, known_uses);
-  }
+  if (registrations.empty()) page.item("to nobody");
+  for (const ports::Registration& one : registrations) print_registration(page, one);
   page.heading("Really used by");
   if (findings.uses.empty()) page.item("no software that we know of");
   for (const KnownUse* use : findings.uses) print_use(page, *use);
@@ -223,12 +219,12 @@ void print_entries(const std::vector<RegistryEntry>& entries, bool header, Conte
                {.header = "DESCRIPTION", .least = 20},
                {.header = "ASSIGNEE", .least = 8}});
   const auto cell = [&](const std::string& text) { table.cell(text.empty() ? "-" : text); };
-  for (const Registration& registration : gather(entries)) {
-    table.cell(to_string(registration.entry.ports), Tone::kStrong);
-    table.cell(registration.protocols);
-    cell(safe(registration.entry.service));
-    cell(safe(registration.entry.description));
-    cell(person(registration.entry.assignee));
+  for (const Row& row : gather(entries)) {
+    table.cell(to_string(row.entry.ports), Tone::kStrong);
+    table.cell(names_of(row.protocols));
+    cell(safe(row.entry.service));
+    cell(safe(row.entry.description));
+    cell(safe(ports::spaced(row.entry.assignee)));
   }
   table.print(context.out, context.style, context.width, header);
 }
@@ -241,7 +237,7 @@ void print_uses(const std::vector<const KnownUse*>& uses, Context& context) {
                {.header = "PROGRAMS", .least = 8}});
   for (const KnownUse* use : uses) {
     table.cell(ports_of(*use), Tone::kStrong);
-    table.cell(protocols_of(*use));
+    table.cell(names_of(use->protocols));
     table.cell(safe(use->software));
     table.cell(safe(use->role));
     table.cell(use->exes.empty() ? "-" : safe(joined(use->exes)));
@@ -261,15 +257,29 @@ void print_tables(const Findings& findings, Context& context) {
   print_uses(findings.uses, context);
 }
 
-void write_findings(base::JsonWriter& json, const Findings& findings, bool judge) {
+void write_rows(base::JsonWriter& json, const std::vector<RegistryEntry>& entries,
+                const Context& context) {
   json.key("registrations").begin_array();
-  for (const RegistryEntry& entry : findings.entries) {
+  for (const Row& row : gather(entries)) {
+    if (context.out.closed()) break;
     json.newline();
-    write_registry_entry(json, entry, judge ? &ports::KnownUses::built_in() : nullptr);
+    write_registration(json, row.entry, row.protocols, nullptr);
   }
-  json.end_array().newline();
-  json.key("known_uses").begin_array();
-  for (const KnownUse* use : findings.uses) {
+  json.end_array();
+}
+
+void write_registrations(base::JsonWriter& json, const std::vector<ports::Registration>& judged) {
+  json.key("registrations").begin_array();
+  for (const ports::Registration& one : judged) {
+    json.newline();
+    write_registration(json, one.entry, one.protocols, &one.ghost);
+  }
+  json.end_array();
+}
+
+void write_uses(base::JsonWriter& json, const std::vector<const KnownUse*>& uses) {
+  json.newline().key("known_uses").begin_array();
+  for (const KnownUse* use : uses) {
     json.newline();
     write_known_use(json, *use);
   }
@@ -293,6 +303,11 @@ int run_registry_show(const RegistryShowOptions& options, Context& context) {
   const auto query = ports::find_port(options.port, context.registry(), known_uses);
   if (!query) return context.fail(query.error());
   const Findings findings = find_all(*query, context.registry(), known_uses);
+  // The judgement looks at every known use for every row: too slow for thousands of rows.
+  const bool judged = findings.entries.size() <= kMostJudged;
+  const auto registrations =
+      judged ? ports::gather_registrations(findings.entries, std::nullopt, known_uses)
+             : std::vector<ports::Registration>{};
   if (context.json) {
     base::JsonWriter json = context.begin_json("registry");
     json.field("origin", context.registry().origin());
@@ -303,12 +318,17 @@ int run_registry_show(const RegistryShowOptions& options, Context& context) {
     json.end_array();
     write_text(json, "protocol", query->protocol ? model::protocol_name(*query->protocol) : "");
     json.newline();
-    write_findings(json, findings, true);
+    if (judged) {
+      write_registrations(json, registrations);
+    } else {
+      write_rows(json, findings.entries, context);
+    }
+    write_uses(json, findings.uses);
     Context::end_json(json);
     return kDone;
   }
   if (query->ports.size() == 1 && query->ports.front().single()) {
-    print_page(*query, findings, known_uses, context);
+    print_page(*query, findings, registrations, context);
     return kDone;
   }
   if (findings.entries.empty() && findings.uses.empty()) {
@@ -330,7 +350,8 @@ int run_registry_search(const RegistrySearchOptions& options, Context& context) 
   if (context.json) {
     base::JsonWriter json = context.begin_json("registry search");
     json.field("origin", context.registry().origin()).field("words", options.words).newline();
-    write_findings(json, findings, false);
+    write_rows(json, findings.entries, context);
+    write_uses(json, findings.uses);
     Context::end_json(json);
     return kDone;
   }
@@ -350,13 +371,7 @@ int run_registry_list(const RegistryListOptions& options, Context& context) {
   if (context.json) {
     base::JsonWriter json = context.begin_json("registry list");
     json.field("origin", context.registry().origin());
-    json.key("registrations").begin_array();
-    for (const RegistryEntry& entry : entries) {
-      if (context.out.closed()) break;
-      json.newline();
-      write_registry_entry(json, entry, nullptr);
-    }
-    json.end_array();
+    write_rows(json, entries, context);
     Context::end_json(json);
     return kDone;
   }

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "apps/inventory_json.h"
+#include "apps/knowledge_json.h"
 
 namespace apps {
 namespace {
@@ -14,12 +15,6 @@ template <class Strings>
 void write_strings(JsonWriter& json, std::string_view name, const Strings& strings) {
   json.key(name).begin_array();
   for (const auto& text : strings) json.string(text);
-  json.end_array();
-}
-
-void write_protocols(JsonWriter& json, const std::vector<model::Protocol>& protocols) {
-  json.key("protocols").begin_array();
-  for (const auto protocol : protocols) json.string(model::protocol_name(protocol));
   json.end_array();
 }
 
@@ -100,58 +95,14 @@ void write_facts(JsonWriter& json, const ports::PortFacts& facts) {
 void write_registrations(JsonWriter& json, const std::vector<ports::Registration>& registrations) {
   json.key("registrations").begin_array();
   for (const auto& one : registrations) {
-    const model::RegistryEntry& entry = one.entry;
-    json.begin_object();
-    write_port_range(json, "ports", entry.ports);
-    write_protocols(json, one.protocols);
-    write_text(json, "service", entry.service);
-    write_text(json, "description", entry.description);
-    write_text(json, "assignee", entry.assignee);
-    write_text(json, "registered", entry.registered);
-    write_text(json, "modified", entry.modified);
-    write_text(json, "reference", entry.reference);
-    write_text(json, "unauthorized", entry.unauthorized);
-    write_text(json, "notes", entry.notes);
-    json.field("ghost", one.ghost.ghost).key("ghost_signals").begin_array();
-    for (const auto& signal : one.ghost.signals) {
-      json.begin_object().field("name", signal.name).field("present", signal.present);
-      json.field("evidence", signal.evidence).end_object();
-    }
-    json.end_array().end_object();
+    write_registration(json, one.entry, one.protocols, &one.ghost);
   }
   json.end_array();
 }
 
-std::string_view direction_name(model::Direction direction) {
-  switch (direction) {
-    case model::Direction::kInbound:
-      return "inbound";
-    case model::Direction::kOutbound:
-      return "outbound";
-    case model::Direction::kBoth:
-      return "both";
-  }
-  return "unknown";
-}
-
 void write_uses(JsonWriter& json, const std::vector<const model::KnownUse*>& uses) {
   json.key("known_uses").begin_array();
-  for (const model::KnownUse* use : uses) {
-    json.begin_object();
-    write_ranges(json, use->ports);
-    write_protocols(json, use->protocols);
-    json.field("software", use->software);
-    write_text(json, "service", use->service);
-    write_text(json, "role", use->role);
-    json.field("direction", direction_name(use->direction));
-    write_strings(json, "exes", use->exes);
-    write_strings(json, "packages", use->packages);
-    write_strings(json, "units", use->units);
-    json.field("summary", use->summary);
-    write_text(json, "firewall", use->firewall);
-    write_text(json, "profile", use->profile);
-    json.field("source", use->source).end_object();
-  }
+  for (const model::KnownUse* use : uses) write_known_use(json, *use);
   json.end_array();
 }
 

@@ -1,7 +1,9 @@
 #include "apps/knowledge_json.h"
 
+#include <string_view>
+#include <vector>
+
 #include "apps/inventory_json.h"
-#include "ports/ghost.h"
 
 namespace apps {
 namespace {
@@ -25,13 +27,20 @@ void write_words(base::JsonWriter& json, std::string_view name,
   json.end_array();
 }
 
+void write_protocols(base::JsonWriter& json, std::span<const model::Protocol> protocols) {
+  json.key("protocols").begin_array();
+  for (const model::Protocol protocol : protocols) json.string(model::protocol_name(protocol));
+  json.end_array();
+}
+
 }  // namespace
 
-void write_registry_entry(base::JsonWriter& json, const model::RegistryEntry& entry,
-                          const ports::KnownUses* known_uses) {
+void write_registration(base::JsonWriter& json, const model::RegistryEntry& entry,
+                        std::span<const model::Protocol> protocols,
+                        const ports::GhostJudgement* ghost) {
   json.begin_object();
   write_port_range(json, "ports", entry.ports);
-  json.field("protocol", model::protocol_name(entry.protocol));
+  write_protocols(json, protocols);
   write_text(json, "service", entry.service);
   write_text(json, "description", entry.description);
   write_text(json, "assignee", entry.assignee);
@@ -41,11 +50,9 @@ void write_registry_entry(base::JsonWriter& json, const model::RegistryEntry& en
   write_text(json, "reference", entry.reference);
   write_text(json, "unauthorized", entry.unauthorized);
   write_text(json, "notes", entry.notes);
-  if (known_uses != nullptr && !entry.service.empty()) {
-    const ports::GhostJudgement judgement = ports::judge_ghost(entry, *known_uses);
-    json.field("ghost", judgement.ghost);
-    json.key("ghost_signals").begin_array();
-    for (const ports::GhostSignal& signal : judgement.signals) {
+  if (ghost != nullptr) {
+    json.field("ghost", ghost->ghost).key("ghost_signals").begin_array();
+    for (const ports::GhostSignal& signal : ghost->signals) {
       json.begin_object().field("name", signal.name).field("present", signal.present);
       json.field("evidence", signal.evidence).end_object();
     }
@@ -60,9 +67,8 @@ void write_known_use(base::JsonWriter& json, const model::KnownUse& use) {
   for (const model::PortRange range : use.ports) {
     json.begin_object().field("first", range.first).field("last", range.last).end_object();
   }
-  json.end_array().key("protocols").begin_array();
-  for (const model::Protocol protocol : use.protocols) json.string(model::protocol_name(protocol));
   json.end_array();
+  write_protocols(json, use.protocols);
   json.field("software", use.software);
   write_text(json, "service", use.service);
   write_text(json, "role", use.role);
