@@ -1,7 +1,9 @@
 #include "host/diag_tables.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
+#include <unordered_set>
 #include <utility>
 
 #include "host/namespace_tables.h"
@@ -65,9 +67,13 @@ class TableReader {
   base::Result<void> read_tcp() {
     // TCP has one table for both families. The old request type goes through it once; the new one
     // must name a family and so needs two walks, the second for nothing.
-    auto both = dump(make_request(Protocol::kTcp));
-    if (both || both.error().kind == base::ErrorKind::kPermission) return both;
-    return read_both_families(Protocol::kTcp);
+    const size_t first = part_.listed.size();
+    auto read = dump(make_request(Protocol::kTcp));
+    if (!read && read.error().kind != base::ErrorKind::kPermission) {
+      read = read_both_families(Protocol::kTcp);
+    }
+    drop_outdated(part_.listed, first);
+    return read;
   }
 
   base::Result<void> read_both_families(Protocol protocol) {
@@ -111,6 +117,28 @@ TableFunction diag_reader(const ports::InventoryRequest& request) {
 }
 
 }  // namespace
+
+void drop_outdated(std::vector<model::Socket>& sockets, size_t first) {
+  const auto is_bound = [](const model::Socket& socket) {
+    return socket.state == SocketState::kBoundInactive;
+  };
+  const auto begin = sockets.begin() + static_cast<std::ptrdiff_t>(first);
+  std::unordered_set<uint64_t> bound;
+  for (auto at = begin; at != sockets.end(); ++at) {
+    if (is_bound(*at)) bound.insert(at->cookie);
+  }
+  if (bound.empty()) return;
+  std::unordered_set<uint64_t> outdated;
+  for (auto at = begin; at != sockets.end(); ++at) {
+    if (!is_bound(*at) && bound.contains(at->cookie)) outdated.insert(at->cookie);
+  }
+  if (outdated.empty()) return;
+  sockets.erase(std::remove_if(begin, sockets.end(),
+                               [&](const model::Socket& socket) {
+                                 return is_bound(socket) && outdated.contains(socket.cookie);
+                               }),
+                sockets.end());
+}
 
 base::Result<void> read_socket_tables(const ports::InventoryRequest& request,
                                       ports::RawInventory& into,

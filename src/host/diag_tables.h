@@ -3,6 +3,7 @@
 // Every collector that can use netlink takes its `listed` sockets from here.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,5 +33,10 @@ base::Result<void> read_socket_tables(const ports::InventoryRequest& request,
 base::Result<void> read_socket_tables_of(int netns_fd, const std::string& name,
                                          const ports::InventoryRequest& request,
                                          ports::RawInventory& into);
+
+/// Of one dump of TCP, which begins at `first`: the kernel lists sockets that are only bound before
+/// those that are connected, so one that connects meanwhile is listed twice. Drops its first,
+/// outdated listing. (Here for its test.)
+void drop_outdated(std::vector<model::Socket>& sockets, size_t first);
 
 }  // namespace host

@@ -270,6 +270,26 @@ TEST(DiagTables, AgreeWithProcNetInWhatItKnows) {
   if (!ran) GTEST_SKIP() << kNeedsRoot;
 }
 
+TEST(DiagTables, ListASocketThatConnectsMeanwhileOnce) {
+  const auto make = [](uint64_t cookie, SocketState state) {
+    Socket socket;
+    socket.cookie = cookie;
+    socket.state = state;
+    return socket;
+  };
+  std::vector<Socket> sockets{
+      make(1, SocketState::kBoundInactive),  // of an earlier dump: not ours to judge
+      make(2, SocketState::kBoundInactive), make(3, SocketState::kBoundInactive),
+      make(1, SocketState::kEstablished), make(3, SocketState::kSynSent)};
+  host::drop_outdated(sockets, 1);
+  std::vector<std::pair<uint64_t, SocketState>> left;
+  for (const auto& socket : sockets) left.emplace_back(socket.cookie, socket.state);
+  EXPECT_EQ(left, (std::vector<std::pair<uint64_t, SocketState>>{{1, SocketState::kBoundInactive},
+                                                                 {2, SocketState::kBoundInactive},
+                                                                 {1, SocketState::kEstablished},
+                                                                 {3, SocketState::kSynSent}}));
+}
+
 // Other namespaces.
 
 std::string unshare_with_menagerie() {
