@@ -79,7 +79,7 @@ void append(TablePart&& part, ports::RawInventory& into) {
 class ForeignReader {
  public:
   ForeignReader(std::span<const NamespaceRef> refs, const TableFunction& read)
-      : refs_(refs), read_(read) {
+      : refs_(refs), read_(read), gone_(refs.size(), 0) {
     for (const auto& ref : refs) spaces_.push_back(describe(ref));
   }
 
@@ -97,13 +97,22 @@ class ForeignReader {
     }
   }
 
-  void finish(ports::RawInventory& into) {
+  /// Returns the namespaces to which no process led any more; they are not in `into`.
+  std::vector<uint32_t> finish(ports::RawInventory& into) {
     for (auto& thread : threads_) thread.join();
     for (size_t i = next_; i < refs_.size(); ++i) {
       spaces_[i].why = "no thread could be started to enter it; try again on a less busy machine";
     }
     for (auto& part : parts_) append(std::move(part), into);
-    for (auto& space : spaces_) into.namespaces.push_back(std::move(space));
+    std::vector<uint32_t> gone;
+    for (size_t i = 0; i < spaces_.size(); ++i) {
+      if (gone_[i] != 0) {
+        gone.push_back(spaces_[i].inode);
+      } else {
+        into.namespaces.push_back(std::move(spaces_[i]));
+      }
+    }
+    return gone;
   }
 
  private:
@@ -113,6 +122,7 @@ class ForeignReader {
       if (i >= refs_.size()) return;
       if (const auto entered = open_and_enter(refs_[i]); !entered) {
         spaces_[i].why = entered.error().message;
+        gone_[i] = entered.error().kind == base::ErrorKind::kNotFound ? 1 : 0;
       } else {
         (void)read_here(read_, part, spaces_[i]);  // which notes a failure in the namespace
       }
@@ -123,6 +133,7 @@ class ForeignReader {
   const TableFunction& read_;
   std::vector<model::NetNamespace> spaces_;
   std::vector<TablePart> parts_;
+  std::vector<char> gone_;  // not bool: threads write neighbours
   std::atomic<size_t> next_ = 0;
   std::vector<std::thread> threads_;
 };
@@ -149,6 +160,24 @@ base::Result<NamespaceList> list_namespaces(bool all_namespaces) {
   return list;
 }
 
+void keep_only(const std::vector<uint32_t>& wanted, NamespaceList& list) {
+  std::erase_if(list.namespaces, [&](const NamespaceRef& ref) {
+    return std::ranges::find(wanted, ref.inode) == wanted.end();
+  });
+}
+
+/// A namespace ends with its last process, and then there is nothing to tell; but it may have
+/// outlived only those processes through which we tried to reach it.
+void read_those_that_live_on(const std::vector<uint32_t>& gone, const TableFunction& read,
+                             ports::RawInventory& into) {
+  auto list = find_net_namespaces();
+  if (!list) return add_blind_spot(into, "Namespaces changed meanwhile: " + list.error().message);
+  keep_only(gone, *list);
+  ForeignReader foreign(list->namespaces, read);
+  foreign.start();
+  (void)foreign.finish(into);
+}
+
 }  // namespace
 
 base::Result<void> read_each_namespace(bool all_namespaces, const TableFunction& read,
@@ -156,11 +185,7 @@ base::Result<void> read_each_namespace(bool all_namespaces, const TableFunction&
                                        const std::optional<std::vector<uint32_t>>& only) {
   auto list = list_namespaces(all_namespaces);
   if (!list) return std::unexpected(list.error());
-  if (only) {
-    std::erase_if(list->namespaces, [&](const NamespaceRef& ref) {
-      return std::ranges::find(*only, ref.inode) == only->end();
-    });
-  }
+  if (only) keep_only(*only, *list);
   const std::span<const NamespaceRef> refs = list->namespaces;
   const bool own_wanted = !refs.empty() && refs.front().own;
   ForeignReader foreign(refs.subspan(own_wanted ? 1 : 0), read);
@@ -173,7 +198,8 @@ base::Result<void> read_each_namespace(bool all_namespaces, const TableFunction&
     append(std::move(part), into);
     into.namespaces.push_back(std::move(own));
   }
-  foreign.finish(into);
+  const std::vector<uint32_t> gone = foreign.finish(into);
+  if (!gone.empty()) read_those_that_live_on(gone, read, into);
   if (result) report_unread(list->processes_hidden, into);
   return result;
 }

@@ -167,7 +167,8 @@ base::Result<base::Fd> open_net_namespace(const NamespaceRef& ref) {
   for (const std::string& path : paths) {
     base::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd.valid()) {
-      error_number = errno;
+      // That one way is gone says less than that another is barred.
+      if (error_number == ENOENT) error_number = errno;
       continue;
     }
     const auto inode = net_namespace_inode(fd.get());
