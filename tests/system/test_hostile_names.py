@@ -1,5 +1,5 @@
-"""A command name with control characters and broken UTF-8 reaches no terminal raw, and comes through
-JSON without loss."""
+"""A command name with control characters and broken UTF-8 reaches no terminal raw, and comes
+through JSON without loss."""
 
 import unittest
 

@@ -1,6 +1,6 @@
-"""`ports --all --json` agrees, field by field, with the makers of a few thousand sockets, with ss and
-with lsof, whichever collector looks. Every difference that remains is named by a rule, in words, and
-a rule that explains nothing is itself a failure."""
+"""`ports --all --json` agrees, field by field, with the makers of a few thousand sockets, with ss
+and with lsof, whichever collector looks. Every difference that remains is named by a rule, in
+words, and a rule that explains nothing is itself a failure."""
 
 import json
 import re

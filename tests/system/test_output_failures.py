@@ -1,5 +1,5 @@
-"""Output that cannot be delivered is an error that the exit code tells; a reader that has had enough
-is not."""
+"""Output that cannot be delivered is an error that the exit code tells; a reader that has had
+enough is not."""
 
 import os
 import subprocess

@@ -1,5 +1,6 @@
-"""Inside a PID namespace (a container with a /proc of its own) holders are named by the numbers that
-hold in there, and what is held outside is hidden, never blamed on whoever has that number inside."""
+"""Inside a PID namespace (a container with a /proc of its own) holders are named by the numbers
+that hold in there, and what is held outside is hidden, never blamed on whoever has that number
+inside."""
 
 import unittest
 

@@ -1,5 +1,6 @@
-"""An ordinary user sees who holds his own sockets; of all others he is told that root is needed, the
-exit code says that something was left out, and no owner is ever guessed. The same behind hidepid."""
+"""An ordinary user sees who holds his own sockets; of all others he is told that root is needed,
+the exit code says that something was left out, and no owner is ever guessed. The same behind
+hidepid."""
 
 import unittest
 

@@ -1,5 +1,5 @@
-"""Compares an inventory with what the makers of the sockets know: the one judge of "no wrong owner",
-since ss and lsof are blind to several of the hard cases."""
+"""Compares an inventory with what the makers of the sockets know: the one judge of "no wrong
+owner", since ss and lsof are blind to several of the hard cases."""
 
 import ipaddress
 
