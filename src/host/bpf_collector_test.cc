@@ -338,18 +338,21 @@ TEST_F(BpfCollector, KnowsThatASocketHasBeenClosedSinceTheFirstLook) {
 }
 
 TEST_F(BpfCollector, NeverTakesAProgramsMultipathSocketForTheKernels) {
-  const Fd listener = open_listener(IPPROTO_MPTCP);
+  Fd listener = open_listener(IPPROTO_MPTCP);
   if (!listener.valid()) GTEST_SKIP() << "this kernel has no Multipath TCP";
   // The peer speaks plain TCP, so the kernel hands out a plain socket that began as a subflow.
   const Fd client = connect_to(listener.get());
   Fd accepted = accept_from(listener.get());
   ASSERT_TRUE(accepted.valid());
-  const uint64_t inode = inode_of(accepted.get());
-  const std::array<Fd, 2> carrier = send_away(std::move(accepted));
-  ASSERT_TRUE(carrier[0].valid());
+  const std::array<uint64_t, 2> inodes{inode_of(listener.get()), inode_of(accepted.get())};
+  const std::array<Fd, 2> carrier = send_away(std::move(listener));
+  const std::array<Fd, 2> other_carrier = send_away(std::move(accepted));
+  ASSERT_TRUE(carrier[0].valid() && other_carrier[0].valid());
   const Look seen = look();
-  ASSERT_NE(seen.find(inode), nullptr);
-  EXPECT_EQ(seen.find(inode)->holding, unnamed());
+  for (const uint64_t inode : inodes) {
+    ASSERT_NE(seen.find(inode), nullptr);
+    EXPECT_EQ(seen.find(inode)->holding, unnamed());
+  }
 }
 
 TEST_F(BpfCollector, NamesTheProcessWhoseLeaderHasExitedOnce) {
