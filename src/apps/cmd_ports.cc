@@ -293,6 +293,7 @@ void print_json(const std::vector<uint32_t>& rows,
                 const std::vector<const model::PublishedPort*>& published,
                 const Inventory& inventory, size_t unseen, Context& context) {
   base::JsonWriter json = context.begin_json("ports");
+  json.field("needs_attention", exit_code(inventory, unseen) != kDone);
   write_collector(json, inventory.report);
   json.key("summary").begin_object();
   json.field("sockets", uint64_t{rows.size()}).field("holders_not_seen", uint64_t{unseen});

@@ -203,7 +203,7 @@ void print_json(const Answer& answer, Context& context) {
   } else {
     json.key("peer").null();
   }
-  json.field("certain", answer.certain).newline();
+  json.field("needs_attention", !answer.certain).newline();
   write_collector(json, answer.inventory.report);
   json.key("gaps").begin_array();
   for (const std::string& gap : answer.gaps) json.string(gap);

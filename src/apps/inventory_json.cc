@@ -134,7 +134,7 @@ void write_collector(JsonWriter& json, const model::CollectorReport& report) {
 
 void write_namespace(JsonWriter& json, const model::NetNamespace& netns) {
   json.begin_object();
-  json.field("id", netns.inode).field("own", netns.own);
+  json.field("netns", netns.inode).field("own", netns.own);
   write_text(json, "name", netns.name);
   json.field("tables_read", netns.tables_read);
   if (!netns.why.empty()) json.field("why", netns.why);

@@ -36,12 +36,12 @@ class Namespaces(harness.SystemTest):
                         self.assertEqual(row["netns"], worker["netns"])
                         self.assertEqual(truth.owners_of(row),
                                          {(held["pid"], held["pid"], held["fd"])})
-                known = {ns["id"]: ns for ns in inventory["namespaces"]}
+                known = {ns["netns"]: ns for ns in inventory["namespaces"]}
                 for worker in self.zoo["workers"]:
                     namespace = known[worker["netns"]]
                     self.assertEqual(namespace["name"], self.names.get(worker["netns"]))
                     self.assertTrue(namespace["tables_read"])
-                self.assertEqual([ns["id"] for ns in inventory["namespaces"] if ns["own"]],
+                self.assertEqual([ns["netns"] for ns in inventory["namespaces"] if ns["own"]],
                                  [self.box.netns])
 
     def test_a_namespace_with_a_name_and_no_process_is_read(self):
