@@ -189,6 +189,11 @@ def ss_rules(collector: str) -> list[Rule]:
         Rule("ss cuts a command at its first ')'",
              lambda d: d.field == "command" and ")" in d.ours
              and d.ours.startswith(d.theirs)),
+        Rule("the kernel still moves bytes between the ends of a closed connection (odd-orphans), "
+             "so its queues and timer may differ from one look to the next",
+             lambda d: d.field in ("receive_queue", "send_queue", "timer")
+             and 3210 in (d.row["local"]["port"], (d.row["remote"] or {}).get("port"))
+             and d.row["state"] in ("fin-wait-1", "established"), optional=True),
         Rule("we say null, not root, where the kernel has no uid to tell",
              lambda d: d.field == "uid" and d.ours is None and d.row["inode"] is None
              and d.theirs == 0),
@@ -351,8 +356,8 @@ class InventoryAgrees(harness.SystemTest):
     def test_no_socket_is_shown_twice(self):
         for collector, inventory in self.each():
             with self.subTest(collector=collector):
-                seen = [(row["netns"], row["protocol"], str(row["local"]), plain(row["remote"]),
-                         row["inode"]) for row in inventory["sockets"]]
+                seen = [(row["protocol"], str(row["local"]), plain(row["remote"]), row["inode"])
+                        for row in inventory["sockets"] if row["netns"] == self.box.netns]
                 self.assertEqual(len(seen), len(set(seen)))
 
     def test_agrees_with_ss(self):

@@ -32,7 +32,8 @@ class RegistryImport(harness.SystemTest):
         return answer.json()["registrations"]
 
     def services(self, port: int) -> set:
-        return {(row["service"], row["protocol"]) for row in self.rows_of(port)}
+        return {(row["service"], protocol) for row in self.rows_of(port)
+                for protocol in row["protocols"]}
 
     def take(self, text: str, *flags) -> harness.Answer:
         return self.twinport("registry", "import", *flags, self.write("new.csv", text))
