@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 namespace format {
 namespace {
@@ -125,7 +126,7 @@ bool is_mptcp(std::span<const std::byte> ulp_info) {
   bool found = false;
   // A nested fault means only that we cannot tell; the socket itself is sound. A listener has the
   // name alone, a connection its subflow's facts too.
-  (void)for_each_attribute(ulp_info, [&](int type, std::span<const std::byte> value) {
+  std::ignore = for_each_attribute(ulp_info, [&](int type, std::span<const std::byte> value) {
     found = found || type == INET_ULP_INFO_MPTCP ||
             (type == INET_ULP_INFO_NAME && to_text(value) == "mptcp");
   });

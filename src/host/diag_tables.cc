@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 
@@ -35,7 +36,7 @@ class TableReader {
   base::Result<void> read() {
     auto socket = SockDiagSocket::open();
     if (!socket) return std::unexpected(socket.error());
-    socket_ = &*socket;
+    socket_ = std::move(*socket);
     if (auto tcp = read_tcp(); !tcp) return tcp;
     if (auto udp = read_else_proc(Protocol::kUdp, lacks_.udp); !udp) return udp;
     if (auto lite = read_else_proc(Protocol::kUdpLite, lacks_.udplite); !lite) return lite;
@@ -106,7 +107,7 @@ class TableReader {
   uint32_t netns_;
   KernelLacks& lacks_;
   TablePart& part_;
-  SockDiagSocket* socket_ = nullptr;
+  std::optional<SockDiagSocket> socket_;
 };
 
 /// The function lives shorter than the request.

@@ -1,6 +1,5 @@
 #include "host/fd_walk.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <sys/stat.h>
@@ -12,14 +11,12 @@
 #include <atomic>
 #include <bit>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -28,57 +25,24 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "format/proc_stat.h"
+#include "host/directory_entries.h"
+#include "host/number_path.h"
+#include "host/thread_group.h"
 
 namespace host {
 namespace {
 
-constexpr size_t kDirectoryBufferBytes = 32U << 10;
 // Larger tables are cut into pieces of this size, so that one process that holds nearly all of the
 // machine's sockets still keeps every thread busy.
 constexpr size_t kPieceFds = 4096;
 // /proc is listed again for processes that began during the walk, until none did or this often.
 constexpr int kListingsMax = 4;
 
-/// Calls `take(number)` for each entry whose name is a number. False: the directory is not readable
-/// to its end; errno says why.
-template <class Take>
-bool for_each_number(int directory_fd, std::span<char> buffer, const Take& take) {
-  for (;;) {
-    const long got = ::syscall(SYS_getdents64, directory_fd, buffer.data(), buffer.size());
-    if (got <= 0) return got == 0;
-    for (long offset = 0; offset < got;) {
-      // struct linux_dirent64: u64 inode, s64 offset, u16 record length, u8 type, name.
-      constexpr size_t kLengthAt = 16;
-      constexpr size_t kNameAt = 19;
-      const char* record = buffer.data() + offset;
-      uint16_t length = 0;
-      std::memcpy(&length, record + kLengthAt, sizeof(length));
-      if (const auto number = base::parse_number<int32_t>(record + kNameAt)) take(*number);
-      offset += length;
-    }
-  }
-}
-
 /// The inode in "socket:[123]"; 0 for links to anything else.
 uint64_t parse_socket_link(std::string_view target) {
   if (!target.starts_with("socket:[") || !target.ends_with(']')) return 0;
   return base::parse_number<uint64_t>(target.substr(8, target.size() - 9)).value_or(0);
 }
-
-/// A number as a path, without allocation.
-class NumberPath {
- public:
-  explicit NumberPath(int32_t number, std::string_view before = {}, std::string_view after = {}) {
-    char* end = text_.data() + before.copy(text_.data(), 8);
-    end = std::to_chars(end, end + 12, number).ptr;
-    end += after.copy(end, 8);
-    *end = '\0';
-  }
-  [[nodiscard]] const char* c_str() const { return text_.data(); }
-
- private:
-  std::array<char, 32> text_;
-};
 
 /// One open descriptor table, and whose it is.
 struct Table {
@@ -230,7 +194,7 @@ class Worker {
 
   void walk_process(int32_t pid) {
     ProcessDirectory process(job_.proc_fd, pid);
-    Outcome outcome = process.valid() ? walk_table(process, "fd", pid) : outcome_of(errno);
+    const Outcome outcome = process.valid() ? walk_table(process, "fd", pid) : outcome_of(errno);
     // A process whose first thread has ended seems to have no descriptors; its other threads do.
     if (outcome != Outcome::kDenied && process.valid() && process.has_threads()) {
       walk_threads(process);
@@ -348,20 +312,16 @@ class Worker {
   FdWalk walk_;
 };
 
-/// Runs `work(worker)` on every worker at once, the first in the calling thread.
+/// Runs `work(worker)` on every worker at once, the first in the calling thread. Workers for which
+/// no thread can be had stay idle: each takes the next piece of work when it has done one.
 template <class Work>
 void run_all(std::vector<Worker>& workers, const Work& work) {
-  std::vector<std::thread> threads;
-  threads.reserve(workers.size());
-  try {
-    for (size_t i = 1; i < workers.size(); ++i) {
-      threads.emplace_back([&work, &worker = workers[i]] { work(worker); });
-    }
-  } catch (const std::system_error&) {
-    // With fewer threads the same work takes longer.
+  ThreadGroup threads;
+  for (size_t i = 1; i < workers.size(); ++i) {
+    if (!threads.start([&work, &worker = workers[i]] { work(worker); })) break;
   }
   work(workers.front());
-  for (auto& thread : threads) thread.join();
+  threads.join();
 }
 
 /// Lists the processes that are not in `walked`, and adds them to it (it stays sorted).

@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <atomic>
 #include <span>
-#include <system_error>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "base/fd.h"
 #include "host/net_namespaces.h"
 #include "host/port_policy.h"
+#include "host/thread_group.h"
 
 namespace host {
 namespace {
@@ -87,19 +88,15 @@ class ForeignReader {
     const size_t count =
         std::min<size_t>(refs_.size(), std::clamp(std::thread::hardware_concurrency(), 1U, 4U));
     parts_.resize(count);
-    threads_.reserve(count);
-    try {
-      for (size_t i = 0; i < count; ++i) {
-        threads_.emplace_back([this, i] { work(parts_[i]); });
-      }
-    } catch (const std::system_error&) {
-      // Threads that did start take the whole work; without any, `finish` says so.
+    for (size_t i = 0; i < count; ++i) {
+      // Threads that do start take the whole work; without any, `finish` says so.
+      if (!threads_.start([this, i] { work(parts_[i]); })) break;
     }
   }
 
   /// Returns the namespaces to which no process led any more; they are not in `into`.
   std::vector<uint32_t> finish(ports::RawInventory& into) {
-    for (auto& thread : threads_) thread.join();
+    threads_.join();
     for (size_t i = next_; i < refs_.size(); ++i) {
       spaces_[i].why = "no thread could be started to enter it; try again on a less busy machine";
     }
@@ -124,7 +121,7 @@ class ForeignReader {
         spaces_[i].why = entered.error().message;
         gone_[i] = entered.error().kind == base::ErrorKind::kNotFound ? 1 : 0;
       } else {
-        (void)read_here(read_, part, spaces_[i]);  // which notes a failure in the namespace
+        std::ignore = read_here(read_, part, spaces_[i]);  // it notes a failure in the namespace
       }
     }
   }
@@ -135,7 +132,7 @@ class ForeignReader {
   std::vector<TablePart> parts_;
   std::vector<char> gone_;  // not bool: threads write neighbours
   std::atomic<size_t> next_ = 0;
-  std::vector<std::thread> threads_;
+  ThreadGroup threads_;
 };
 
 void report_unread(uint32_t processes_hidden, ports::RawInventory& into) {
@@ -175,7 +172,7 @@ void read_those_that_live_on(const std::vector<uint32_t>& gone, const TableFunct
   keep_only(gone, *list);
   ForeignReader foreign(list->namespaces, read);
   foreign.start();
-  (void)foreign.finish(into);
+  std::ignore = foreign.finish(into);
 }
 
 }  // namespace

@@ -1,15 +1,14 @@
 #include "host/net_namespaces.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -17,6 +16,8 @@
 #include <utility>
 
 #include "base/text.h"
+#include "host/directory_entries.h"
+#include "host/number_path.h"
 
 namespace host {
 namespace {
@@ -25,10 +26,9 @@ constexpr const char* kOwnPath = "/proc/thread-self/ns/net";
 constexpr std::array<const char*, 2> kNameDirectories{"/run/netns", "/run/docker/netns"};
 constexpr size_t kPidsKept = 4;
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
+base::Fd open_directory(int at, const char* path) {
+  return base::Fd(::openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
 
 /// "net:[4026531840]"
 std::optional<uint32_t> parse_link(std::string_view target) {
@@ -67,61 +67,45 @@ class Collection {
   std::unordered_map<uint32_t, size_t> index_;
 };
 
-void add_named(const char* path, dev_t namespace_device, Collection& found) {
-  const Directory directory(::opendir(path));
-  if (!directory) return;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string_view name = entry->d_name;
-    if (name == "." || name == "..") continue;
+void add_named(const char* path, dev_t namespace_device, std::span<char> buffer,
+               Collection& found) {
+  const base::Fd directory = open_directory(AT_FDCWD, path);
+  if (!directory.valid()) return;
+  for_each_name(directory.get(), buffer, [&](const std::string_view name) {
     struct stat status{};
-    if (::fstatat(::dirfd(directory.get()), entry->d_name, &status, 0) != 0) continue;
+    if (::fstatat(directory.get(), name.data(), &status, 0) != 0) return;
     // A file on which no namespace is mounted (any more) is on another device.
-    if (status.st_dev != namespace_device) continue;
+    if (status.st_dev != namespace_device) return;
     NamespaceRef& ref = found.add(static_cast<uint32_t>(status.st_ino));
-    if (!ref.name.empty()) continue;
+    if (!ref.name.empty()) return;
     ref.name = name;
     ref.mount = std::string(path) + "/" + ref.name;
-  }
+  });
 }
 
 /// A process whose first thread has ended has no namespace of its own; its other threads do, and
 /// need not share one.
 void add_threads(int proc_fd, int32_t pid, Collection& found) {
-  const std::string path = std::to_string(pid) + "/task";
-  const int task_fd = ::openat(proc_fd, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (task_fd < 0) return;
-  const Directory directory(::fdopendir(task_fd));
-  if (!directory) {
-    ::close(task_fd);
-    return;
-  }
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const auto tid = base::parse_number<int32_t>(entry->d_name);
-    if (!tid) continue;
-    const std::string link = std::string(entry->d_name) + "/ns/net";
+  const base::Fd tasks = open_directory(proc_fd, NumberPath(pid, "", "/task").c_str());
+  if (!tasks.valid()) return;
+  std::array<char, 4096> buffer;
+  for_each_number(tasks.get(), buffer, [&](int32_t tid) {
     // /proc lists no threads, but opens them by number as it does processes.
-    if (const auto inode = read_namespace_link(task_fd, link.c_str())) {
-      found.add_process(*inode, *tid);
+    const NumberPath link(tid, "", "/ns/net");
+    if (const auto inode = read_namespace_link(tasks.get(), link.c_str())) {
+      found.add_process(*inode, tid);
     }
-  }
+  });
 }
 
-void add_of_processes(DIR* proc, Collection& found) {
-  const int proc_fd = ::dirfd(proc);
-  std::array<char, 32> path{};
-  while (const dirent* entry = ::readdir(proc)) {
-    const auto pid = base::parse_number<int32_t>(entry->d_name);
-    if (!pid) continue;
-    constexpr std::string_view kTail = "/ns/net";
-    char* end = std::to_chars(path.data(), path.data() + 12, *pid).ptr;
-    end[kTail.copy(end, kTail.size())] = '\0';
-    if (const auto inode = read_namespace_link(proc_fd, path.data())) {
-      found.add_process(*inode, *pid);
-    } else if (errno == EACCES || errno == EPERM) {
-      found.add_hidden();
-    } else if (errno == ENOENT) {
-      add_threads(proc_fd, *pid, found);
-    }
+void add_of_process(int proc_fd, int32_t pid, Collection& found) {
+  const NumberPath link(pid, "", "/ns/net");
+  if (const auto inode = read_namespace_link(proc_fd, link.c_str())) {
+    found.add_process(*inode, pid);
+  } else if (errno == EACCES || errno == EPERM) {
+    found.add_hidden();
+  } else if (errno == ENOENT) {
+    add_threads(proc_fd, pid, found);
   }
 }
 
@@ -151,10 +135,14 @@ base::Result<NamespaceList> find_net_namespaces() {
   struct stat status{};
   if (::stat(kOwnPath, &status) != 0) return base::fail_errno("look at our own namespace", errno);
   Collection found(std::move(*own));
-  for (const char* path : kNameDirectories) add_named(path, status.st_dev, found);
-  const Directory proc(::opendir("/proc"));
-  if (!proc) return base::fail_errno("list /proc", errno);
-  add_of_processes(proc.get(), found);
+  const auto storage = std::make_unique_for_overwrite<char[]>(kDirectoryBufferBytes);
+  const std::span<char> buffer(storage.get(), kDirectoryBufferBytes);
+  for (const char* path : kNameDirectories) add_named(path, status.st_dev, buffer, found);
+  const base::Fd proc = open_directory(AT_FDCWD, "/proc");
+  const bool whole = proc.valid() && for_each_number(proc.get(), buffer, [&](int32_t pid) {
+                       add_of_process(proc.get(), pid, found);
+                     });
+  if (!whole) return base::fail_errno("list /proc", errno);
   return std::move(found).take();
 }
 

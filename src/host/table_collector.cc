@@ -43,6 +43,7 @@ ports::InventoryRequest request_for(const std::vector<model::Socket>& sockets) {
 
 std::vector<uint32_t> namespaces_of(const std::vector<model::Socket>& sockets) {
   std::vector<uint32_t> inodes;
+  inodes.reserve(sockets.size());
   for (const auto& socket : sockets) inodes.push_back(socket.netns);
   std::ranges::sort(inodes);
   inodes.erase(std::ranges::unique(inodes).begin(), inodes.end());

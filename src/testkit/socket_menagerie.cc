@@ -77,7 +77,7 @@ SocketMenagerie::SocketMenagerie() {
 }
 
 void SocketMenagerie::fail(const std::string& what) {
-  if (failure_.empty()) failure_ = what + ": " + std::strerror(errno);
+  if (failure_.empty()) failure_ = what + ": " + strerrordesc_np(errno);
 }
 
 int SocketMenagerie::keep(base::Fd fd, const std::string& what) {
