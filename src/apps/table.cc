@@ -9,6 +9,8 @@ namespace apps {
 namespace {
 
 constexpr size_t kGap = 2;
+// Longer than any name or path of the kernel's; wide characters take two columns at most.
+constexpr size_t kLongestCell = 30000;
 constexpr std::string_view kNoteIndent = "      ";
 
 void append_aligned(std::string& line, std::string_view text, size_t text_columns, size_t width,
@@ -29,8 +31,9 @@ void append_aligned(std::string& line, std::string_view text, size_t text_column
 }  // namespace
 
 void Table::cell(std::string_view text, Tone tone) {
-  cells_.push_back({text_.size(), static_cast<uint32_t>(text.size()),
-                    static_cast<uint32_t>(base::display_width(text)), tone});
+  text = text.substr(0, kLongestCell);
+  cells_.push_back(
+      {static_cast<uint32_t>(text.size()), static_cast<uint16_t>(base::display_width(text)), tone});
   text_ += text;
 }
 
@@ -79,12 +82,13 @@ void Table::print(Output& out, const Style& style, size_t width, bool with_heade
     end_line();
   }
   size_t note = 0;
+  size_t begin = 0;
   for (size_t i = 0; i < cells_.size() && !out.closed(); ++i) {
     const size_t column = i % columns_.size();
     const bool last = column + 1 == columns_.size();
-    append_aligned(line, std::string_view(text_).substr(cells_[i].begin, cells_[i].size),
-                   cells_[i].columns, widths[column], columns_[column], last, cells_[i].tone,
-                   style);
+    append_aligned(line, std::string_view(text_).substr(begin, cells_[i].size), cells_[i].columns,
+                   widths[column], columns_[column], last, cells_[i].tone, style);
+    begin += cells_[i].size;
     if (!last) continue;
     end_line();
     const size_t rows = (i + 1) / columns_.size();

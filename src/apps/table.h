@@ -36,10 +36,10 @@ class Table {
   void print(Output& out, const Style& style, size_t width, bool with_header) const;
 
  private:
+  /// Cells lie one behind another in text_, so that each need not say where it begins.
   struct Cell {
-    size_t begin = 0;
     uint32_t size = 0;
-    uint32_t columns = 0;
+    uint16_t columns = 0;
     Tone tone = Tone::kPlain;
   };
   [[nodiscard]] std::vector<size_t> column_widths(size_t width, bool with_header) const;

@@ -36,13 +36,14 @@ uint16_t UseHints::service_port(const model::Socket& socket) const {
   return hands_out(socket.netns, socket.remote.port) ? uint16_t{0} : socket.remote.port;
 }
 
-const std::string& UseHints::registered_name(uint16_t port, model::Protocol protocol) {
+const UseHints::Known& UseHints::known(uint16_t port, model::Protocol protocol) {
   const uint32_t key = static_cast<uint32_t>(protocol) << 16U | port;
-  const auto [found, added] = names_.try_emplace(key);
+  const auto [found, added] = known_.try_emplace(key);
   if (added) {
+    found->second.uses = known_uses_.find(port, protocol);
     for (const model::RegistryEntry& entry : registry_.find(port, protocol)) {
       if (entry.service.empty()) continue;
-      found->second = base::escape_for_terminal(entry.service) + "?";
+      found->second.registered_name = base::escape_for_terminal(entry.service) + "?";
       break;
     }
   }
@@ -52,8 +53,9 @@ const std::string& UseHints::registered_name(uint16_t port, model::Protocol prot
 std::string UseHints::of(const model::Socket& socket) {
   const uint16_t port = service_port(socket);
   if (port == 0) return {};
+  const Known& what = known(port, socket.protocol);
   if (port == socket.local.port) {
-    for (const model::KnownUse* use : known_uses_.find(port, socket.protocol)) {
+    for (const model::KnownUse* use : what.uses) {
       for (const model::Owner& owner : inventory_.owners_of(socket)) {
         if (ports::is_usual_holder(*use, inventory_.processes[owner.process])) {
           return base::escape_for_terminal(use->software);
@@ -62,7 +64,7 @@ std::string UseHints::of(const model::Socket& socket) {
     }
     if (hands_out(socket.netns, port)) return {};
   }
-  return registered_name(port, socket.protocol);
+  return what.registered_name;
 }
 
 }  // namespace apps

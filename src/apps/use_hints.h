@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "model/inventory.h"
 #include "ports/known_uses.h"
@@ -27,13 +28,18 @@ class UseHints {
   /// The end of the socket that names the service; 0 = neither does.
   [[nodiscard]] uint16_t service_port(const model::Socket& socket) const;
   [[nodiscard]] bool hands_out(uint32_t netns, uint16_t port) const;
-  const std::string& registered_name(uint16_t port, model::Protocol protocol);
+  /// What is known of a port; looked up once, since a crowd of sockets shares a few ports.
+  struct Known {
+    std::vector<const model::KnownUse*> uses;
+    std::string registered_name;  ///< "ssh?", or ""
+  };
+  const Known& known(uint16_t port, model::Protocol protocol);
 
   const model::Inventory& inventory_;
   const ports::Registry& registry_;
   const ports::KnownUses& known_uses_;
-  std::unordered_set<uint64_t> listeners_;  ///< by namespace, protocol and port
-  std::unordered_map<uint32_t, std::string> names_;
+  std::unordered_set<uint64_t> listeners_;     ///< by namespace, protocol and port
+  std::unordered_map<uint32_t, Known> known_;  ///< by protocol and port
 };
 
 }  // namespace apps

@@ -134,6 +134,10 @@ std::string escape_for_terminal(std::string_view text) {
 }
 
 size_t display_width(std::string_view text) {
+  // Nearly all text is ASCII, each byte of which is one column.
+  if (std::ranges::none_of(text, [](char c) { return static_cast<uint8_t>(c) >= 0x80; })) {
+    return text.size();
+  }
   size_t width = 0;
   while (!text.empty()) {
     const Decoded decoded = decode_utf8(text);
