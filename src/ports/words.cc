@@ -70,10 +70,8 @@ std::string spaced(std::string_view name) {
 std::string name_in_words(std::string_view name) {
   if (!name.empty() && std::ranges::all_of(name, is_harmless)) return std::string(name);
   std::string out = "\"";
-  for (const char c : name) {
-    if (c == '"') out += '\\';
-    out += c;
-  }
+  // Escaped again where it is printed, a backslash before the quote would not hold.
+  for (const char c : name) out += c == '"' ? '\'' : c;
   return out += '"';
 }
 

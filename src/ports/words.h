@@ -31,7 +31,8 @@ std::string joined(std::span<const std::string> items, std::string_view separato
 std::string spaced(std::string_view name);
 
 /// A name from outside as it stands when it is made of harmless characters, else between double
-/// quotes with its own quotes escaped: a program called "sshd (pid 1)" cannot pose as our words.
+/// quotes with its own quotes made single: a program called "sshd (pid 1)" cannot pose as our
+/// words.
 std::string name_in_words(std::string_view name);
 /// "sshd (pid 812)"; a process that ended before it could be read is "pid 812 (ended ...)".
 std::string process_in_words(const model::Process& process);

@@ -28,7 +28,7 @@ TEST(Words, ListsThingsAsAPersonWould) {
 TEST(Words, ANameFromOutsideCannotPoseAsOurWords) {
   EXPECT_EQ(ports::name_in_words("sshd"), "sshd");
   EXPECT_EQ(ports::name_in_words("sshd (pid 1)"), "\"sshd (pid 1)\"");
-  EXPECT_EQ(ports::name_in_words("a\"b"), "\"a\\\"b\"");
+  EXPECT_EQ(ports::name_in_words("a\"b"), "\"a'b\"");
   EXPECT_EQ(ports::name_in_words(""), "\"\"");
 }
 
