@@ -129,7 +129,7 @@ void find_answers(const WhoOptions& options, Answer& answer, Context& context) {
   const bool unseen = std::ranges::any_of(answer.ports, [](const Explanation& port) {
     return std::ranges::any_of(port.holds, is_unseen);
   });
-  answer.certain = answer.inventory.report.complete && answer.gaps.empty() && !unseen;
+  answer.certain = ports::sees_everything(answer.inventory) && !unseen;
 }
 
 std::string nobody_in_words(const Answer& answer) {
@@ -141,13 +141,16 @@ std::string nobody_in_words(const Answer& answer) {
   std::string port = (one ? "port " : "any port of ") + ports::listed_briefly(asked, 8);
   if (answer.query.address) port += " of " + to_string(*answer.query.address);
   if (answer.peer) {
-    return "No connection with " + peer_in_words(*answer.peer) + " has to do with " + port +
-           " now.";
+    return "No connection with " + peer_in_words(*answer.peer) +
+           (answer.certain ? "" : " that we can see") + " has to do with " + port + " now.";
   }
   const bool own_unread = std::ranges::any_of(
       answer.inventory.namespaces,
       [](const model::NetNamespace& netns) { return netns.own && !netns.tables_read; });
   if (own_unread) return "Cannot tell who holds " + port + ".";
+  if (!answer.certain) {
+    return "Nobody that we can see holds " + port + "; not all of this machine could be read.";
+  }
   return "Nobody holds " + port + (answer.query.address ? " now." : " on this machine now.");
 }
 

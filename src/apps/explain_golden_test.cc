@@ -261,6 +261,20 @@ TEST_F(ExplainGolden, HostileNamesStayNames) {
   }
 }
 
+// What stands between our quotes is the name, all of it, and nothing else.
+TEST_F(ExplainGolden, AQuoteInANameDoesNotEndTheQuotes) {
+  twin.processes.add(9, "a\" (pid 1)");
+  twin.sockets.listen(Protocol::kTcp, "0.0.0.0:5555");
+  twin.sockets.hold(9, 3);
+  for (const char* form : {"", "--markdown"}) {
+    std::vector<std::string> words{"explain", "5555"};
+    if (*form != '\0') words.emplace_back(form);
+    const std::string out = twin.run(words).out;
+    EXPECT_NE(out.find("\"a' (pid 1)\" (pid 9) listens"), std::string::npos) << out;
+    EXPECT_EQ(out.find("a\\"), std::string::npos) << out;
+  }
+}
+
 TEST_F(ExplainGolden, NeverBlamesRootForAClosedConnection) {
   twin.sockets.add(Protocol::kTcp, "10.0.0.5:40001", SocketState::kTimeWait, "192.0.2.1:443")
       .inode = 0;

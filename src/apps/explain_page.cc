@@ -219,7 +219,8 @@ PageSection reach_section(const Explanation& of, PageLength length) {
   }
   section.point(text + ".");
   for (const std::string& gap : of.gaps) section.point(gap);
-  if (length == PageLength::kFull) {
+  // Where they may hide the answer, they are not for the long page alone.
+  if (length == PageLength::kFull || of.assessment.level == Level::kCannotTell) {
     for (const std::string& spot : of.report.blind_spots) section.point(spot);
   }
   section.point(

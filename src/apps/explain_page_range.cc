@@ -132,6 +132,9 @@ Page explain_range_page(const RangeExplanation& of, PageLength length) {
   reach.point("Sockets and owners by the " + std::string(model::collector_name(of.report.kind)) +
               " collector.");
   for (const std::string& gap : of.gaps) reach.point(gap);
+  if (!of.everything_seen) {
+    for (const std::string& spot : of.report.blind_spots) reach.point(spot);
+  }
   reach.point("For one of these ports: `twinport explain " +
               std::to_string(of.held.empty() ? of.ports.front().first : of.held.front().port) +
               "`.");

@@ -44,6 +44,34 @@ bool is_local(const model::IpAddress& address, std::span<const model::IpAddress>
          });
 }
 
+bool has_holder(const Explanation& of) {
+  return !of.behind_published.empty() || std::ranges::any_of(of.holds, [](const Hold& hold) {
+    const bool over = hold.holding == model::Holding::kTimeWait ||
+                      hold.holding == model::Holding::kOrphaned ||
+                      hold.holding == model::Holding::kVanished;
+    return hold.role != HoldRole::kRemote && !over;
+  });
+}
+
+// That nobody was found says little when not everybody could be seen.
+void judge_unseen(Explanation& out, bool caller_is_root) {
+  if (out.everything_seen || out.port == 0 || has_holder(out)) return;
+  if (out.assessment.level >= Level::kCannotTell) return;
+  const std::string why =
+      out.gaps.empty() ? "Not everything of this machine could be read; the end of this answer "
+                         "says what was missing."
+                       : out.gaps.front();
+  out.assessment.level = Level::kCannotTell;
+  out.assessment.sentence = "Cannot tell. " + why;
+  out.assessment.evidence.insert(
+      out.assessment.evidence.begin(),
+      Evidence{"view-incomplete", Leaning::kMissing, Level::kCannotTell, "", why});
+  if (caller_is_root) return;
+  out.assessment.next_steps.insert(
+      out.assessment.next_steps.begin(),
+      NextStep{"Run it again as root.", "sudo twinport explain " + std::to_string(out.port)});
+}
+
 void judge_unread(Explanation& out, const model::Inventory& inventory) {
   const bool own_unread = std::ranges::any_of(
       inventory.namespaces,
@@ -95,6 +123,11 @@ std::vector<std::string> find_gaps(const model::Inventory& inventory) {
                   (why.empty() ? "." : " (" + why + ")."));
   }
   return out;
+}
+
+bool sees_everything(const model::Inventory& inventory) {
+  return inventory.report.complete && inventory.report.processes_hidden == 0 &&
+         std::ranges::all_of(inventory.namespaces, &model::NetNamespace::tables_read);
 }
 
 std::vector<Registration> gather_registrations(std::span<const RegistryEntry> entries,
@@ -163,6 +196,7 @@ Explanation explain(const PortQuery& query, uint16_t port, const ExplainInput& i
   out.checks = hand_checks({port, port}, query.protocol);
   out.report = input.inventory.report;
   out.gaps = find_gaps(input.inventory);
+  out.everything_seen = sees_everything(input.inventory);
 
   out.assessment =
       assess({out.holds, out.behind_published, out.published, out.uses, out.facts}, input.safety);
@@ -176,6 +210,7 @@ Explanation explain(const PortQuery& query, uint16_t port, const ExplainInput& i
     }
     out.absence = explain_absence(out.facts, out.uses, registered);
   }
+  judge_unseen(out, input.safety.caller_is_root);
   judge_unread(out, input.inventory);
   return out;
 }

@@ -58,6 +58,7 @@ struct Explanation {
   /// this machine: one of these may be what answers.
   std::vector<Hold> behind_published;
   bool somebody_holds = false;  ///< any hold but connections *to* the port elsewhere
+  bool everything_seen = true;  ///< else "nobody" means no more than nobody that we can see
   Absence absence;              ///< empty when somebody holds it or a rule forwards it
 
   PortFacts facts;
@@ -86,6 +87,10 @@ std::string understood_in_words(const PortQuery& query,
 
 /// What of the network namespaces could not be read, in whole sentences.
 std::vector<std::string> find_gaps(const model::Inventory& inventory);
+
+/// Whether somebody who holds a port could not have escaped us. Blind spots that every look has do
+/// not count; namespaces and processes that were kept from this one do.
+bool sees_everything(const model::Inventory& inventory);
 
 /// Packet filter rules that forward callers of this port.
 std::vector<model::PublishedPort> find_published(const model::Inventory& inventory, uint16_t port,

@@ -104,13 +104,18 @@ std::vector<HeldPort> find_held(const PortQuery& query, const std::vector<PortRa
 
 std::string range_headline(const RangeExplanation& of) {
   const std::string ports = counted(of.size, "port");
+  if (of.held.empty() && !of.everything_seen) {
+    return "Nobody that we can see listens on any of these " + ports +
+           "; not all of this machine could be read.";
+  }
   if (of.held.empty()) {
     return "Nobody listens on any of these " + ports + " on this machine now.";
   }
   const auto worst = std::ranges::max_element(
       of.held, {}, [](const HeldPort& held) { return held.assessment.level; });
-  std::string out = counted(of.held.size(), "port") + " of " + ports +
-                    (of.held.size() == 1 ? " is" : " are") + " open on this machine";
+  std::string out = (of.everything_seen ? "" : "At least ") + counted(of.held.size(), "port") +
+                    " of " + ports + (of.held.size() == 1 ? " is" : " are") +
+                    " open on this machine";
   if (worst->assessment.level == Level::kNoConcern)
     return out + "; nothing speaks against " + (of.held.size() == 1 ? "it." : "them.");
   const auto asking = std::ranges::count_if(
@@ -124,8 +129,9 @@ std::string range_headline(const RangeExplanation& of) {
 }  // namespace
 
 bool RangeExplanation::needs_attention() const {
-  return std::ranges::any_of(
-      held, [](const HeldPort& one) { return one.assessment.level != Level::kNoConcern; });
+  return !everything_seen || std::ranges::any_of(held, [](const HeldPort& one) {
+    return one.assessment.level != Level::kNoConcern;
+  });
 }
 
 RangeExplanation explain_range(const PortQuery& query, const ExplainInput& input) {
@@ -156,6 +162,7 @@ RangeExplanation explain_range(const PortQuery& query, const ExplainInput& input
   }
   out.report = input.inventory.report;
   out.gaps = find_gaps(input.inventory);
+  out.everything_seen = sees_everything(input.inventory);
   out.headline = range_headline(out);
   return out;
 }

@@ -36,6 +36,7 @@ struct RangeExplanation {
   std::vector<HandCheck> checks;
   model::CollectorReport report;
   std::vector<std::string> gaps;
+  bool everything_seen = true;  ///< else ports that seem free may be held all the same
 
   [[nodiscard]] bool needs_attention() const;
 };

@@ -173,7 +173,42 @@ TEST_F(Explain, OtherNamespacesThatCouldNotBeReadAreNamed) {
   const Explanation out = explain(1744);
   ASSERT_EQ(out.gaps.size(), 1U);
   EXPECT_EQ(out.gaps[0], "1 other network namespace could be seen only in part (root is needed).");
-  EXPECT_FALSE(out.needs_attention());
+  EXPECT_EQ(out.headline,
+            "Nobody that we can see holds port 1744; not all of this machine could be read.");
+  EXPECT_EQ(out.assessment.sentence, "Cannot tell. " + out.gaps[0]);
+  EXPECT_TRUE(out.needs_attention());
+}
+
+TEST_F(Explain, NobodyFoundIsNoAnswerWhereSomebodyMayBeOutOfSight) {
+  world.sockets.raw.report.blind_spots = {"Something that no look sees."};
+  EXPECT_FALSE(explain(1744).needs_attention()) << "true of every look";
+  world.sockets.raw.report.complete = false;
+  const Explanation nobody = explain(1744);
+  EXPECT_EQ(nobody.assessment.level, Level::kCannotTell);
+  EXPECT_EQ(nobody.headline.substr(0, 22), "Nobody that we can see");
+  world.processes.add(812, "sshd");
+  world.sockets.listen(Protocol::kTcp, "127.0.0.1:22");
+  world.sockets.hold(812, 3);
+  EXPECT_EQ(explain(22).assessment.level, Level::kNoConcern) << "the holder was found";
+  world.sockets.add(Protocol::kTcp, "10.0.0.5:40000", SocketState::kTimeWait, "192.0.2.1:443")
+      .inode = 0;
+  const Explanation closed = explain(40000);
+  EXPECT_EQ(closed.assessment.level, Level::kCannotTell);
+  EXPECT_EQ(closed.headline.substr(0, 22), "Nobody that we can see");
+}
+
+TEST_F(Explain, ARangeIsNotCalledFreeWhereSomebodyMayBeOutOfSight) {
+  PortQuery query;
+  query.ports = {{1743, 1844}};
+  inventory = world.look();
+  EXPECT_FALSE(ports::explain_range(query, input()).needs_attention());
+  world.sockets.raw.report.complete = false;
+  inventory = world.look();
+  const auto out = ports::explain_range(query, input());
+  EXPECT_EQ(out.headline,
+            "Nobody that we can see listens on any of these 102 ports; not all of this machine "
+            "could be read.");
+  EXPECT_TRUE(out.needs_attention());
 }
 
 TEST_F(Explain, SaysHowAPastedQuestionWasRead) {
@@ -233,8 +268,9 @@ TEST_F(Explain, ARangeListsWhatIsOpenInItAndJudgesEach) {
   EXPECT_EQ(out.held[0].port, 1743);
   EXPECT_EQ(out.held[1].assessment.level, Level::kCannotTell);
   EXPECT_TRUE(out.needs_attention());
-  EXPECT_EQ(out.headline,
-            "2 ports of 102 ports are open on this machine, and 1 of them asks for a look.");
+  EXPECT_EQ(
+      out.headline,
+      "At least 2 ports of 102 ports are open on this machine, and 1 of them asks for a look.");
 }
 
 // Random machines: whatever the sockets, an answer never names a process that does not hold one of

@@ -110,6 +110,11 @@ std::string peers_in_words(const Holds& holds, bool with_port) {
   return total == 1 ? peers.front() : counted(total, "address", "addresses");
 }
 
+// Whoever escaped our eyes may hold it all the same.
+std::string nobody(const Explanation& of) {
+  return of.everything_seen ? "Nobody" : "Nobody that we can see";
+}
+
 std::string connected(const Explanation& of, const Holds& holds) {
   Holds live;
   uint32_t sockets = 0;
@@ -123,7 +128,7 @@ std::string connected(const Explanation& of, const Holds& holds) {
   if (live.empty()) {
     uint32_t closed = 0;
     for (const Hold* hold : holds) closed += hold->sockets;
-    return "Nobody holds " + port_of(of, holds) + " any more: " +
+    return nobody(of) + " holds " + port_of(of, holds) + " any more: " +
            (closed == 1 ? "a connection that used it is closed, and the kernel forgets it within "
                           "about a minute."
                         : counted(closed, "connection") +
@@ -156,7 +161,8 @@ std::string published_in_words(const Explanation& of) {
     target += (target.empty() ? "port " : " port ") + model::to_string(port.target_ports);
   }
   if (target.empty()) target = "this machine under another number";
-  return "No program here holds port " + port_in_words({of.port, of.port}, port.protocol) +
+  return "No program here " + std::string(of.everything_seen ? "" : "that we can see ") +
+         "holds port " + port_in_words({of.port, of.port}, port.protocol) +
          ", yet it is open: the packet filter sends it on to " + target + ".";
 }
 
@@ -191,9 +197,12 @@ std::string headline(const Explanation& of) {
   const auto remote = select(of, [](const Hold& hold) { return hold.role == HoldRole::kRemote; });
   const std::string port = "port " + port_in_words({of.port, of.port}, of.protocol);
   if (!remote.empty()) {
-    return "Nobody holds " + port + " here; " + holders_in_words(remote) +
+    return nobody(of) + " holds " + port + " here; " + holders_in_words(remote) +
            (has_several_subjects(remote) ? " are" : " is") + " connected with that port of " +
            peers_in_words(remote, false) + ".";
+  }
+  if (!of.everything_seen) {
+    return "Nobody that we can see holds " + port + "; not all of this machine could be read.";
   }
   return "Nobody holds " + port + " on this machine now.";
 }
