@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
-#include <optional>
 #include <unordered_set>
 #include <utility>
 
@@ -30,13 +29,10 @@ struct KernelLacks {
 class TableReader {
  public:
   TableReader(const ports::InventoryRequest& request, uint32_t netns, KernelLacks& lacks,
-              TablePart& part)
-      : request_(request), netns_(netns), lacks_(lacks), part_(part) {}
+              TablePart& part, SockDiagSocket socket)
+      : request_(request), netns_(netns), lacks_(lacks), part_(part), socket_(std::move(socket)) {}
 
   base::Result<void> read() {
-    auto socket = SockDiagSocket::open();
-    if (!socket) return std::unexpected(socket.error());
-    socket_ = std::move(*socket);
     if (auto tcp = read_tcp(); !tcp) return tcp;
     if (auto udp = read_else_proc(Protocol::kUdp, lacks_.udp); !udp) return udp;
     if (auto lite = read_else_proc(Protocol::kUdpLite, lacks_.udplite); !lite) return lite;
@@ -59,7 +55,7 @@ class TableReader {
   }
 
   base::Result<void> dump(const format::SockDiagRequest& request) {
-    const auto consistent = socket_->dump(request, netns_, part_.listed, part_.tcp_details);
+    const auto consistent = socket_.dump(request, netns_, part_.listed, part_.tcp_details);
     if (!consistent) return std::unexpected(consistent.error());
     if (!*consistent) part_.interrupted = true;
     return {};
@@ -107,13 +103,15 @@ class TableReader {
   uint32_t netns_;
   KernelLacks& lacks_;
   TablePart& part_;
-  std::optional<SockDiagSocket> socket_;
+  SockDiagSocket socket_;
 };
 
 /// The function lives shorter than the request.
 TableFunction diag_reader(const ports::InventoryRequest& request) {
   return [&request, lacks = std::make_shared<KernelLacks>()](uint32_t netns, TablePart& part) {
-    return TableReader(request, netns, *lacks, part).read();
+    auto socket = SockDiagSocket::open();
+    if (!socket) return base::Result<void>(std::unexpected(socket.error()));
+    return TableReader(request, netns, *lacks, part, std::move(*socket)).read();
   };
 }
 

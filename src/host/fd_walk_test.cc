@@ -29,7 +29,7 @@ base::Fd make_socket() { return base::Fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLO
 
 uint64_t inode_of(int fd) {
   struct stat status{};
-  return ::fstat(fd, &status) == 0 ? status.st_ino : 0;
+  return fd >= 0 && ::fstat(fd, &status) == 0 ? status.st_ino : 0;
 }
 
 host::InodeSet set_of(const std::vector<uint64_t>& inodes) {
@@ -42,6 +42,7 @@ using Row = std::tuple<uint64_t, int32_t, int32_t>;  // inode, pid, descriptor
 
 std::vector<Row> rows_of(const std::vector<model::Holder>& holders) {
   std::vector<Row> rows;
+  rows.reserve(holders.size());
   for (const auto& holder : holders) rows.emplace_back(holder.inode, holder.pid, holder.fd);
   std::ranges::sort(rows);
   return rows;
@@ -57,6 +58,7 @@ uint64_t number(const std::string& text) { return base::parse_number<uint64_t>(t
 
 TEST(InodeSet, ContainsWhatWasPutInAndNeverZero) {
   std::vector<uint64_t> inodes;
+  inodes.reserve(1000);
   for (uint64_t i = 0; i < 1000; ++i) inodes.push_back(i * 7);
   const auto set = set_of(inodes);
   EXPECT_FALSE(set.contains(0));
@@ -141,9 +143,8 @@ class WaitingThread {
 
 TEST(FdWalk, FindsASocketInTheOwnTableOfAThread) {
   int32_t tid = 0;
-  base::Fd fd;
   uint64_t inode = 0;
-  WaitingThread thread([&] {
+  const WaitingThread thread([&] {
     if (::unshare(CLONE_FILES) != 0) return;
     tid = ::gettid();
     inode = inode_of(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));  // closed with the thread
@@ -158,8 +159,8 @@ TEST(FdWalk, FindsASocketInTheOwnTableOfAThread) {
 
 TEST(FdWalk, ShowsASharedTableOnceHoweverManyThreadsShareIt) {
   const base::Fd fd = make_socket();
-  WaitingThread first([] {});
-  WaitingThread second([] {});
+  const WaitingThread first([] {});
+  const WaitingThread second([] {});
   const auto walk = host::walk_descriptors(set_of({inode_of(fd.get())}));
   ASSERT_TRUE(walk.has_value());
   EXPECT_EQ(walk->holders.size(), 1U);
@@ -183,7 +184,7 @@ TEST(FdWalk, ReadsATableThatIsCutIntoPieces) {
     ::setrlimit(RLIMIT_NOFILE, &limit);
     const int fd = ::socket(AF_INET, SOCK_DGRAM, 0);
     for (int i = 0; i < 9000; ++i) {
-      if (::dup(fd) < 0) return "";
+      if (fd < 0 || ::dup(fd) < 0) return "";
     }
     return std::to_string(inode_of(fd));
   });
