@@ -219,6 +219,7 @@ base::Fd listener(uint16_t port) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(port);
   const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  if (!fd.valid()) return fd;
   if (::bind(fd.get(), generic, sizeof(address)) != 0 || ::listen(fd.get(), 1) != 0) fd.reset();
   return fd;
 }
@@ -326,6 +327,7 @@ TEST_P(LiveCollector, NoticesThatASocketIsGoneByTheSecondLook) {
 
 TEST_P(LiveCollector, IsHonestToAnOrdinaryUser) {
   const base::Fd roots = listener(0);
+  ASSERT_TRUE(roots.valid());
   sockaddr_in address{};
   socklen_t length = sizeof(address);
   ASSERT_EQ(::getsockname(roots.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
