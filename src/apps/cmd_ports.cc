@@ -160,8 +160,19 @@ size_t count_unseen(const Inventory& inventory, const std::vector<uint32_t>& row
   }));
 }
 
-int exit_code(const Inventory& inventory, size_t unseen) {
-  return inventory.report.complete && unseen == 0 ? kDone : kAttention;
+/// Whether the file of a holder shown is not what its package installed.
+bool shows_modified(const Inventory& inventory, const std::vector<uint32_t>& rows) {
+  return std::ranges::any_of(rows, [&](uint32_t row) {
+    return std::ranges::any_of(
+        inventory.owners_of(inventory.sockets[row]), [&](const model::Owner& owner) {
+          return inventory.processes[owner.process].package_check == model::PackageCheck::kModified;
+        });
+  });
+}
+
+int exit_code(const Inventory& inventory, const std::vector<uint32_t>& rows, size_t unseen) {
+  const bool fine = inventory.report.complete && unseen == 0 && !shows_modified(inventory, rows);
+  return fine ? kDone : kAttention;
 }
 
 std::string detail_in_words(const model::TcpDetail& detail) {
@@ -196,12 +207,13 @@ Tone tone_of(const SocketColumn& column, const Socket& socket) {
 
 /// What answers "who holds what" on this terminal; the namespace only where it tells rows apart.
 std::vector<const SocketColumn*> usual_columns(const std::vector<uint32_t>& rows,
-                                               const Inventory& inventory, bool all_states,
-                                               unsigned width) {
+                                               const Inventory& inventory, const Request& request,
+                                               bool verify, unsigned width) {
   const bool narrow = width != 0 && width < kWidthForAllColumns;
-  auto columns = *parse_columns(!all_states ? kListenerColumns
-                                : narrow    ? kNarrowColumns
-                                            : kAllColumns);
+  auto columns = *parse_columns(!request.all_states ? kListenerColumns
+                                : narrow            ? kNarrowColumns
+                                                    : kAllColumns);
+  if (verify) columns.push_back(find_socket_column("package"));
   const uint32_t own = own_namespace(inventory);
   if (std::ranges::any_of(rows,
                           [&](uint32_t row) { return inventory.sockets[row].netns != own; })) {
@@ -214,7 +226,7 @@ void print_table(const std::vector<uint32_t>& rows, SocketView& view, const Requ
                  const PortsOptions& options, Context& context) {
   const unsigned width = options.wide ? 0 : context.width;
   const std::vector<const SocketColumn*> shown =
-      request.columns.empty() ? usual_columns(rows, view.inventory, request.all_states, width)
+      request.columns.empty() ? usual_columns(rows, view.inventory, request, options.verify, width)
                               : request.columns;
   std::vector<Column> columns;
   for (const SocketColumn* column : shown) {
@@ -253,10 +265,11 @@ void print_published(const std::vector<const model::PublishedPort*>& published, 
 
 /// What the table cannot say: who looked, what was hidden, what could not be seen. On standard
 /// error, so that a script that reads the table gets nothing else.
-void print_footer(size_t shown, size_t unseen, const Inventory& inventory, const Request& request,
-                  const PortsOptions& options, Context& context) {
+void print_footer(const std::vector<uint32_t>& rows, size_t unseen, const Inventory& inventory,
+                  const Request& request, const PortsOptions& options, Context& context) {
   const model::CollectorReport& report = inventory.report;
-  if (options.no_header && exit_code(inventory, unseen) == kDone) return;
+  const size_t shown = rows.size();
+  if (options.no_header && exit_code(inventory, rows, unseen) == kDone) return;
   std::string line = fmt::format("{} {}{}, seen by {}.", shown,
                                  request.all_states ? "socket" : "listening or bound socket",
                                  shown == 1 ? "" : "s", model::collector_name(report.kind));
@@ -265,6 +278,9 @@ void print_footer(size_t shown, size_t unseen, const Inventory& inventory, const
     line +=
         fmt::format(" {} {} not be seen{}.", unseen, unseen == 1 ? "holder could" : "holders could",
                     root ? ", even as root" : "; run as root to name more");
+  }
+  if (shows_modified(inventory, rows)) {
+    line += " A program's file WAS CHANGED since its package was installed.";
   }
   if (!report.complete) line += " The view is incomplete.";
   if (!options.wide && !report.blind_spots.empty()) {
@@ -293,7 +309,7 @@ void print_json(const std::vector<uint32_t>& rows,
                 const std::vector<const model::PublishedPort*>& published,
                 const Inventory& inventory, size_t unseen, Context& context) {
   base::JsonWriter json = context.begin_json("ports");
-  json.field("needs_attention", exit_code(inventory, unseen) != kDone);
+  json.field("needs_attention", exit_code(inventory, rows, unseen) != kDone);
   write_collector(json, inventory.report);
   json.key("summary").begin_object();
   json.field("sockets", uint64_t{rows.size()}).field("holders_not_seen", uint64_t{unseen});
@@ -366,7 +382,7 @@ int run_ports(const PortsOptions& options, Context& context) {
   const size_t unseen = count_unseen(*inventory, rows);
   if (context.json && request->sort == nullptr) {
     print_json(rows, published, *inventory, unseen, context);
-    return exit_code(*inventory, unseen);
+    return exit_code(*inventory, rows, unseen);
   }
   UseHints hints(*inventory, context.registry(), ports::KnownUses::built_in());
   SocketView view{*inventory, hints, context.machine().caller_is_root()};
@@ -376,9 +392,9 @@ int run_ports(const PortsOptions& options, Context& context) {
   } else {
     print_table(rows, view, *request, options, context);
     print_published(published, context);
-    print_footer(rows.size(), unseen, *inventory, *request, options, context);
+    print_footer(rows, unseen, *inventory, *request, options, context);
   }
-  return exit_code(*inventory, unseen);
+  return exit_code(*inventory, rows, unseen);
 }
 
 }  // namespace apps

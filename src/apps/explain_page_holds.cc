@@ -1,6 +1,7 @@
 // Who holds a port, in words: a part of explain_page.h.
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <ctime>
 #include <set>
 #include <string>
@@ -18,9 +19,15 @@ using ports::Hold;
 using ports::HoldRole;
 using ports::Program;
 
-constexpr size_t kProgramsShown = 4;
-constexpr size_t kPidsShown = 6;
 constexpr size_t kAncestorsShown = 5;
+
+/// How many of each are told; the full page names every holder.
+struct Limits {
+  size_t holds, names, programs, pids;
+};
+constexpr Limits kShortLimits{.holds = 8, .names = 3, .programs = 4, .pids = 6};
+constexpr Limits kNoLimits{
+    .holds = SIZE_MAX, .names = SIZE_MAX, .programs = SIZE_MAX, .pids = SIZE_MAX};
 
 std::string local_time(int64_t unix_s) {
   const time_t when = unix_s;
@@ -97,7 +104,7 @@ std::string addresses_in_words(const Hold& hold) {
   return ports::listed(out);
 }
 
-std::string names_of(const Hold& hold) {
+std::string names_of(const Hold& hold, size_t most) {
   std::vector<std::string> out;
   for (const Program& program : hold.programs) {
     std::string name = ports::process_in_words(program.process);
@@ -107,7 +114,7 @@ std::string names_of(const Hold& hold) {
     }
     out.push_back(std::move(name));
   }
-  return ports::listed_briefly(out, 3);
+  return ports::listed_briefly(out, most);
 }
 
 // What stands in the place of a program's name where none can be given.
@@ -161,9 +168,10 @@ std::string ownerless(const Hold& hold) {
   return {};
 }
 
-std::string heading(const Hold& hold) {
+std::string heading(const Hold& hold, size_t most_names) {
   if (std::string text = ownerless(hold); !text.empty()) return text;
-  const std::string who = hold.programs.empty() ? unnamed(hold.holding) : names_of(hold);
+  const std::string who =
+      hold.programs.empty() ? unnamed(hold.holding) : names_of(hold, most_names);
   const bool several = hold.programs.size() > 1;
   const std::string connections = ports::counted(hold.sockets, "connection");
   switch (hold.role) {
@@ -193,6 +201,23 @@ std::string heading(const Hold& hold) {
   return who;
 }
 
+// What comparing the file with its package's checksum gave, as the end of a sentence.
+std::string_view check_in_words(model::PackageCheck check) {
+  switch (check) {
+    case model::PackageCheck::kNotAsked:
+      return "";
+    case model::PackageCheck::kIntact:
+      return "; its file is as shipped";
+    case model::PackageCheck::kModified:
+      return "; ITS FILE WAS CHANGED since it was installed";
+    case model::PackageCheck::kNoChecksum:
+      return "; the package has no checksum to compare its file with";
+    case model::PackageCheck::kUnreadable:
+      return "; its file could not be compared with the package's checksum";
+  }
+  return "";
+}
+
 std::string program_file(const Process& process) {
   if (process.is_kernel_thread) return "a thread of the kernel";
   if (process.details_hidden || process.exe.empty()) return "not readable with our rights";
@@ -202,6 +227,7 @@ std::string program_file(const Process& process) {
   if (!process.package.empty()) {
     out += ", from Debian package " + process.package;
     if (!process.package_version.empty()) out += " " + process.package_version;
+    out += check_in_words(process.package_check);
   }
   return out;
 }
@@ -257,18 +283,20 @@ std::string why_it_runs(const Process& process) {
   return out + (out.empty() ? "started by " : "; started by ") + parents;
 }
 
-std::string pids_in_words(const Program& program) {
+std::string pids_in_words(const Program& program, size_t most) {
   std::vector<std::string> out;
   for (const int32_t pid : program.pids) out.push_back(std::to_string(pid));
-  return ports::listed_briefly(out, kPidsShown);
+  return ports::listed_briefly(out, most);
 }
 
-void add_program(PageSection& section, const Program& program, bool name_it, int64_t now_unix_s) {
+void add_program(PageSection& section, const Program& program, bool name_it, int64_t now_unix_s,
+                 size_t most_pids) {
   const Process& process = program.process;
   if (process.gone) return;
   if (name_it) section.detail("who", ports::process_in_words(process));
-  section.detail("program", program_file(process));
-  if (program.pids.size() > 1) section.detail("pids", pids_in_words(program));
+  const bool modified = process.package_check == model::PackageCheck::kModified;
+  section.detail("program", program_file(process), modified ? Tone::kBad : Tone::kPlain);
+  if (program.pids.size() > 1) section.detail("pids", pids_in_words(program, most_pids));
   section.detail("user", process.user.empty() ? std::to_string(process.uid)
                                               : ports::name_in_words(process.user));
   if (process.start_time_unix_s != 0) {
@@ -283,7 +311,9 @@ void add_program(PageSection& section, const Program& program, bool name_it, int
 class HoldsWriter {
  public:
   HoldsWriter(const ports::Explanation& of, int64_t now_unix_s, PageLength length)
-      : of_(of), now_unix_s_(now_unix_s), most_(length == PageLength::kShort ? 8 : 100) {
+      : of_(of),
+        now_unix_s_(now_unix_s),
+        limits_(length == PageLength::kShort ? kShortLimits : kNoLimits) {
     section_.title = "Who holds it now";
   }
 
@@ -298,9 +328,9 @@ class HoldsWriter {
 
   const ports::Explanation& of_;
   int64_t now_unix_s_;
-  size_t most_;
+  Limits limits_;
   PageSection section_;
-  std::set<int32_t> told_;  // pids whose program has been described
+  std::set<std::vector<int32_t>> told_;  // pids of the programs that have been described
 };
 
 // All that is known of a holder who cannot be named.
@@ -322,7 +352,7 @@ void HoldsWriter::add_queue(const Hold& hold) {
 }
 
 void HoldsWriter::add(const Hold& hold) {
-  std::string text = heading(hold);
+  std::string text = heading(hold, limits_.names);
   if (!text.ends_with('.')) text += '.';
   section_.point(std::move(text), hold.answers() ? Tone::kStrong : Tone::kPlain);
   if (!hold.own_namespace) {
@@ -331,12 +361,13 @@ void HoldsWriter::add(const Hold& hold) {
   }
   size_t shown = 0;
   for (const Program& program : hold.programs) {
-    if (!told_.insert(program.process.pid).second) continue;
-    if (++shown > kProgramsShown) {
-      section_.detail("and", ports::counted(hold.programs.size() - kProgramsShown, "more program"));
+    if (!told_.insert(program.pids).second) continue;
+    if (++shown > limits_.programs) {
+      section_.detail("and",
+                      ports::counted(hold.programs.size() - limits_.programs, "more program"));
       break;
     }
-    add_program(section_, program, hold.programs.size() > 1, now_unix_s_);
+    add_program(section_, program, hold.programs.size() > 1, now_unix_s_, limits_.pids);
   }
   add_creators(hold);
   add_queue(hold);
@@ -347,7 +378,7 @@ void HoldsWriter::add(const Hold& hold) {
 
 void HoldsWriter::add_all(const std::vector<const Hold*>& holds) {
   for (size_t i = 0; i < holds.size(); ++i) {
-    if (i == most_) {
+    if (i == limits_.holds) {
       section_.paragraph("And " + ports::counted(holds.size() - i, "more group") +
                          " of sockets: see `twinport who " + std::to_string(of_.port) + "`.");
       return;
