@@ -1,7 +1,7 @@
 #include "apps/cmd_who.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -11,6 +11,7 @@
 #include "apps/port_look.h"
 #include "base/text.h"
 #include "ports/explain.h"
+#include "ports/explain_range.h"
 #include "ports/holds.h"
 #include "ports/known_uses.h"
 #include "ports/port_query.h"
@@ -51,7 +52,10 @@ struct Answer {
   Inventory inventory;
   std::vector<Explanation> ports;  ///< of the ports that somebody holds or publishes
   std::vector<std::string> gaps;
-  bool certain = true;  ///< nothing that could change the answer was out of sight
+  bool certain = true;    ///< nothing that could change the answer was out of sight
+  bool modified = false;  ///< the file of a holder is not what its package installed
+
+  [[nodiscard]] bool needs_attention() const { return !certain || modified; }
 
   /// Whether the socket is one of those that the answer is about.
   [[nodiscard]] bool concerns(const model::Socket& socket) const;
@@ -69,65 +73,46 @@ bool is_unseen(const Hold& hold) {
   return hold.holding == model::Holding::kHidden || hold.holding == model::Holding::kUnknown;
 }
 
-/// Connections with one peer, of one port: only these, and in words that say no more.
-Explanation explain_peer(uint16_t port, const Answer& answer) {
-  Explanation out;
-  out.port = port;
-  out.holds = ports::find_holds(answer.inventory, {.ports = {port, port},
-                                                   .protocol = answer.query.protocol,
-                                                   .address = answer.query.address,
-                                                   .peer = answer.peer});
-  uint32_t sockets = 0;
-  for (const Hold& hold : out.holds) sockets += hold.sockets;
-  out.headline = ports::counted(sockets, "connection") + " with " + peer_in_words(*answer.peer) +
-                 (sockets == 1 ? " has" : " have") + " to do with port " +
-                 ports::port_in_words({port, port}, answer.query.protocol) + ".";
+/// Connections with one peer, by port: only these, and in words that say no more.
+std::vector<Explanation> explain_peers(const Answer& answer) {
+  std::map<uint16_t, Explanation> ports;
+  for (const model::PortRange range : ports::merge_ranges(answer.query.ports)) {
+    for (Hold& hold : ports::find_holds(answer.inventory, {.ports = range,
+                                                           .protocol = answer.query.protocol,
+                                                           .address = answer.query.address,
+                                                           .peer = answer.peer})) {
+      ports[hold.port].holds.push_back(std::move(hold));
+    }
+  }
+  std::vector<Explanation> out;
+  for (auto& [port, one] : ports) {
+    one.port = port;
+    uint32_t sockets = 0;
+    for (const Hold& hold : one.holds) sockets += hold.sockets;
+    one.headline = ports::counted(sockets, "connection") + " with " + peer_in_words(*answer.peer) +
+                   (sockets == 1 ? " has" : " have") + " to do with port " +
+                   ports::port_in_words({port, port}, answer.query.protocol) + ".";
+    out.push_back(std::move(one));
+  }
   return out;
 }
 
-std::vector<uint16_t> ports_to_tell(const Answer& answer) {
-  std::set<uint16_t> found;
-  for (const model::PortRange range : answer.query.ports) {
-    const auto holds = ports::find_holds(answer.inventory, {.ports = range,
-                                                            .protocol = answer.query.protocol,
-                                                            .address = answer.query.address,
-                                                            .peer = answer.peer});
-    for (const Hold& hold : holds) found.insert(hold.port);
-    for (const model::PublishedPort& rule : answer.inventory.published) {
-      if (answer.peer) break;
-      const uint32_t last = std::min(range.last, rule.ports.last);
-      for (uint32_t port = std::max(range.first, rule.ports.first); port <= last; ++port) {
-        const auto number = static_cast<uint16_t>(port);
-        const bool here = !ports::find_published(answer.inventory, number, answer.query.protocol,
-                                                 answer.query.address)
-                               .empty();
-        if (here) found.insert(number);
-      }
-    }
-  }
-  return {found.begin(), found.end()};
+bool is_modified(const Hold& hold) {
+  return std::ranges::any_of(hold.programs, [](const ports::Program& program) {
+    return program.process.package_check == model::PackageCheck::kModified;
+  });
 }
 
-void find_answers(const WhoOptions& options, Answer& answer, Context& context) {
-  Machine& machine = context.machine();
-  const auto addresses =
-      answer.query.address ? machine.local_addresses() : std::vector<model::IpAddress>{};
-  const ports::ExplainInput input{
-      .inventory = answer.inventory,
-      .known_uses = ports::KnownUses::built_in(),
-      .entries = {},
-      .local_addresses = addresses,
-      .safety = {.caller_is_root = machine.caller_is_root(),
-                 .processes_hidden = answer.inventory.report.processes_hidden,
-                 .packages_known = machine.has_package_lists(),
-                 .verified = options.verify}};
-  for (const uint16_t port : ports_to_tell(answer)) {
-    answer.ports.push_back(answer.peer ? explain_peer(port, answer)
-                                       : ports::explain(answer.query, port, input));
-  }
+void find_answers(Answer& answer) {
+  answer.ports =
+      answer.peer ? explain_peers(answer) : ports::explain_holders(answer.query, answer.inventory);
   answer.gaps = ports::find_gaps(answer.inventory);
   const bool unseen = std::ranges::any_of(answer.ports, [](const Explanation& port) {
     return std::ranges::any_of(port.holds, is_unseen);
+  });
+  answer.modified = std::ranges::any_of(answer.ports, [](const Explanation& port) {
+    return std::ranges::any_of(port.holds, is_modified) ||
+           std::ranges::any_of(port.behind_published, is_modified);
   });
   answer.certain = ports::sees_everything(answer.inventory) && !unseen;
 }
@@ -206,7 +191,7 @@ void print_json(const Answer& answer, Context& context) {
   } else {
     json.key("peer").null();
   }
-  json.field("needs_attention", !answer.certain).newline();
+  json.field("needs_attention", answer.needs_attention()).newline();
   write_collector(json, answer.inventory.report);
   json.key("gaps").begin_array();
   for (const std::string& gap : answer.gaps) json.string(gap);
@@ -252,13 +237,13 @@ int run_who(const WhoOptions& options, Context& context) {
   auto inventory = look_at_ports(answer.query, request, context);
   if (!inventory) return context.fail(inventory.error());
   answer.inventory = std::move(*inventory);
-  find_answers(options, answer, context);
+  find_answers(answer);
   if (context.json) {
     print_json(answer, context);
   } else {
     print_answer(answer, context);
   }
-  return answer.certain ? kDone : kAttention;
+  return answer.needs_attention() ? kAttention : kDone;
 }
 
 }  // namespace apps

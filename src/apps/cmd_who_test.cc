@@ -1,5 +1,6 @@
 #include "apps/cmd_who.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 
@@ -122,6 +123,88 @@ TEST_F(Who, NamesAPortThatThePacketFilterSendsElsewhere) {
       << answer.out;
   // What answers may listen on a port of another number.
   EXPECT_EQ(twin.sockets.asked->ports, std::nullopt);
+}
+
+TEST_F(Who, NamesEveryHolderHoweverMany) {
+  twin.sockets.listen(Protocol::kTcp, "0.0.0.0:80");
+  for (int pid = 3000; pid < 3020; ++pid) {
+    twin.sockets.hold(pid, 6);
+    twin.processes.add(pid, "worker").placement.unit = "pool.service";
+  }
+  for (int pid = 4000; pid < 4010; ++pid) {
+    twin.sockets.hold(pid, 6);
+    twin.processes.add(pid, "only" + std::to_string(pid));
+  }
+  const auto answer = twin.run({"who", "80"});
+  for (int pid = 3000; pid < 3020; ++pid) {
+    EXPECT_NE(answer.out.find(std::to_string(pid)), std::string::npos) << pid << answer.out;
+  }
+  for (int pid = 4000; pid < 4010; ++pid) {
+    EXPECT_NE(answer.out.find("only" + std::to_string(pid) + " (pid"), std::string::npos) << pid;
+  }
+}
+
+TEST_F(Who, NamesAProcessThatSharesItsOldestWithAnotherHold) {
+  for (const int pid : {812, 813}) twin.processes.add(pid, "web").placement.unit = "web.service";
+  twin.processes.add(813, "web").start_time_ns = 9;
+  twin.sockets.listen(Protocol::kTcp, "0.0.0.0:80");
+  twin.sockets.hold(812, 3);
+  twin.sockets.add(Protocol::kTcp, "10.0.0.5:80", SocketState::kEstablished, "10.9.0.7:50000");
+  twin.sockets.hold(812, 4);
+  twin.sockets.hold(813, 4);
+  const auto answer = twin.run({"who", "80"});
+  EXPECT_NE(answer.out.find("812 and 813"), std::string::npos) << answer.out;
+}
+
+TEST_F(Who, TellsWhatTheCheckOfTheFileGave) {
+  auto& package = twin.packages["/usr/sbin/sshd"];
+  package.check = model::PackageCheck::kIntact;
+  const auto flat = [](std::string text) {
+    std::ranges::replace(text, '\n', ' ');
+    for (size_t at = 0; (at = text.find("  ")) != std::string::npos;) text.erase(at, 1);
+    return text;
+  };
+  const auto intact = twin.run({"who", "22", "--verify"});
+  EXPECT_EQ(intact.code, 0);
+  EXPECT_NE(flat(intact.out).find("its file is as shipped"), std::string::npos) << intact.out;
+  EXPECT_EQ(twin.run({"who", "22"}).out.find("as shipped"), std::string::npos);
+  package.check = model::PackageCheck::kModified;
+  const auto modified = twin.run({"who", "22", "--verify"});
+  EXPECT_EQ(modified.code, 1);
+  EXPECT_NE(flat(modified.out).find("ITS FILE WAS CHANGED since it was installed"),
+            std::string::npos)
+      << modified.out;
+  EXPECT_EQ(twin.run({"who", "22"}).code, 0) << "not asked for, not known";
+}
+
+TEST_F(Who, AFilterThatCouldNotBeReadLeavesTheAnswerOpen) {
+  twin.published = base::fail(base::ErrorKind::kIo, "netlink failed");
+  EXPECT_EQ(twin.run({"who", "22"}).code, 1);
+  const auto nobody = twin.run({"explain", "1744"});
+  EXPECT_EQ(nobody.code, 1);
+  EXPECT_TRUE(nobody.out.starts_with("Nobody that we can see")) << nobody.out;
+  EXPECT_EQ(twin.run({"explain", "22"}).out.find("Cannot tell."), std::string::npos);
+  twin.published = base::fail(base::ErrorKind::kUnsupported, "no packet filter");
+  EXPECT_EQ(twin.run({"who", "1744"}).code, 0);
+}
+
+TEST_F(Who, ARangeIsReadOnceWhateverItsSize) {
+  // Forwarded ports and sockets of a whole range: asking anew for each port would take minutes.
+  model::PublishedPort rule;
+  rule.ports = {10000, 13999};
+  rule.target_ports = {30000, 33999};
+  twin.published = model::PublishedPorts{{rule}, {}};
+  for (int port = 30000; port < 34000; ++port) {
+    twin.sockets.listen(Protocol::kTcp, "0.0.0.0:" + std::to_string(port));
+    twin.sockets.hold(700, port);
+  }
+  const auto answer = twin.run({"who", "10000-33999", "--json"});
+  EXPECT_EQ(answer.code, 0);
+  size_t headlines = 0;
+  for (size_t at = 0; (at = answer.out.find("\"headline\"", at)) != std::string::npos; ++at) {
+    ++headlines;
+  }
+  EXPECT_EQ(headlines, 8000U);
 }
 
 TEST_F(Who, WritesHoldersAndSocketsAsJson) {

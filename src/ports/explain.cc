@@ -1,9 +1,12 @@
 #include "ports/explain.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <tuple>
 #include <utility>
 
+#include "ports/explain_range.h"
 #include "ports/headline.h"
 #include "ports/words.h"
 
@@ -14,27 +17,42 @@ using model::Protocol;
 using model::PublishedPort;
 using model::RegistryEntry;
 
-std::vector<Hold> find_behind(const model::Inventory& inventory,
-                              std::span<const PublishedPort> published, uint16_t port) {
-  std::vector<Hold> out;
-  for (const PublishedPort& rule : published) {
-    // A target range of the same size is mapped one to one; any other choice is the kernel's.
-    uint16_t first = port;
-    uint16_t last = port;
-    if (rule.target_ports.first != 0) {
-      first = rule.target_ports.first;
-      last = rule.target_ports.last;
-      if (rule.target_ports.size() == rule.ports.size()) {
-        first = last = static_cast<uint16_t>(rule.target_ports.first + (port - rule.ports.first));
-      }
-    }
-    for (Hold& hold : find_holds(inventory, {{first, last}, rule.protocol, std::nullopt})) {
-      // Sent to another address: what answers is in another namespace or on another machine.
-      const bool elsewhere = !rule.target.is_any() && !rule.target.is_loopback();
-      if (hold.answers() && elsewhere != hold.own_namespace) out.push_back(std::move(hold));
-    }
-  }
+// The ports of the target that callers of this port may get. A target range of the same size is
+// mapped one to one; any other choice is the kernel's.
+model::PortRange target_of(const PublishedPort& rule, uint16_t port) {
+  if (rule.target_ports.first == 0) return {port, port};
+  if (rule.target_ports.size() != rule.ports.size()) return rule.target_ports;
+  const auto target = static_cast<uint16_t>(rule.target_ports.first + (port - rule.ports.first));
+  return {target, target};
+}
+
+// What answers at the target of a rule, for all its ports.
+std::vector<Hold> find_answering(const model::Inventory& inventory, const PublishedPort& rule) {
+  const model::PortRange targets = rule.target_ports.first == 0 ? rule.ports : rule.target_ports;
+  auto out =
+      find_holds(inventory, {.ports = targets, .protocol = rule.protocol, .answering_only = true});
+  // Sent to another address: what answers is in another namespace or on another machine.
+  const bool elsewhere = !rule.target.is_any() && !rule.target.is_loopback();
+  std::erase_if(out, [&](const Hold& hold) { return hold.own_namespace == elsewhere; });
   return out;
+}
+
+void add_behind(const PublishedPort& rule, const std::vector<Hold>& answering, Explanation& out) {
+  const model::PortRange targets = target_of(rule, out.port);
+  std::ranges::copy_if(answering, std::back_inserter(out.behind_published),
+                       [&](const Hold& hold) { return targets.contains(hold.port); });
+}
+
+bool is_sent_on(const model::IpAddress& address, const PublishedPort& rule) {
+  const model::IpAddress asked = address.unmapped();
+  const model::IpAddress destination = rule.destination.unmapped();
+  if (rule.destination_bits == 0 || asked.is_any()) return true;
+  if (asked.family != destination.family) return false;
+  for (size_t bit = 0; bit < rule.destination_bits; ++bit) {
+    const unsigned mask = 0x80U >> (bit % 8);
+    if ((asked.bytes[bit / 8] & mask) != (destination.bytes[bit / 8] & mask)) return false;
+  }
+  return true;
 }
 
 bool is_local(const model::IpAddress& address, std::span<const model::IpAddress> local_addresses) {
@@ -86,18 +104,54 @@ void judge_unread(Explanation& out, const model::Inventory& inventory) {
 
 }  // namespace
 
-std::vector<PublishedPort> find_published(const model::Inventory& inventory, uint16_t port,
+std::vector<PublishedPort> find_published(const model::Inventory& inventory, model::PortRange ports,
                                           std::optional<Protocol> protocol,
                                           const std::optional<model::IpAddress>& address) {
   std::vector<PublishedPort> out;
-  for (const PublishedPort& published : inventory.published) {
-    if (!published.ports.contains(port)) continue;
-    if (protocol && published.protocol != *protocol) continue;
-    if (address && published.destination_bits > 0 &&
-        published.destination.unmapped().family != address->family) {
-      continue;
+  for (const PublishedPort& rule : inventory.published) {
+    if (rule.ports.last < ports.first || ports.last < rule.ports.first) continue;
+    if (protocol && rule.protocol != *protocol) continue;
+    if (address && !is_sent_on(*address, rule)) continue;
+    // What another namespace does with its own callers publishes nothing here.
+    const auto* netns = inventory.find_namespace(rule.netns);
+    if (netns != nullptr && !netns->own) continue;
+    out.push_back(rule);
+  }
+  return out;
+}
+
+std::vector<Explanation> explain_holders(const PortQuery& query,
+                                         const model::Inventory& inventory) {
+  std::map<uint16_t, Explanation> ports;
+  const auto add_rule = [&](const PublishedPort& rule, model::PortRange range) {
+    const auto answering = find_answering(inventory, rule);
+    const uint32_t last = std::min(rule.ports.last, range.last);
+    for (uint32_t port = std::max(rule.ports.first, range.first); port <= last; ++port) {
+      Explanation& one = ports[static_cast<uint16_t>(port)];
+      one.port = static_cast<uint16_t>(port);
+      one.published.push_back(rule);
+      add_behind(rule, answering, one);
     }
-    out.push_back(published);
+  };
+  for (const model::PortRange range : merge_ranges(query.ports)) {
+    for (Hold& hold : find_holds(inventory, {range, query.protocol, query.address})) {
+      Explanation& one = ports[hold.port];
+      one.port = hold.port;
+      one.holds.push_back(std::move(hold));
+    }
+    for (const PublishedPort& rule :
+         find_published(inventory, range, query.protocol, query.address)) {
+      add_rule(rule, range);
+    }
+  }
+  const bool everything_seen = sees_everything(inventory);
+  std::vector<Explanation> out;
+  for (auto& [port, one] : ports) {
+    one.protocol = query.protocol;
+    one.address = query.address;
+    one.everything_seen = everything_seen;
+    one.headline = headline(one);
+    out.push_back(std::move(one));
   }
   return out;
 }
@@ -184,8 +238,10 @@ Explanation explain(const PortQuery& query, uint16_t port, const ExplainInput& i
 
   if (port != 0) {
     out.holds = find_holds(input.inventory, {{port, port}, query.protocol, query.address});
-    out.published = find_published(input.inventory, port, query.protocol, query.address);
-    out.behind_published = find_behind(input.inventory, out.published, port);
+    out.published = find_published(input.inventory, {port, port}, query.protocol, query.address);
+    for (const PublishedPort& rule : out.published) {
+      add_behind(rule, find_answering(input.inventory, rule), out);
+    }
   }
   out.somebody_holds = std::ranges::any_of(
       out.holds, [](const Hold& hold) { return hold.role != HoldRole::kRemote; });

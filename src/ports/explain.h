@@ -85,6 +85,10 @@ std::vector<Registration> gather_registrations(std::span<const model::RegistryEn
 std::string understood_in_words(const PortQuery& query,
                                 std::span<const model::IpAddress> local_addresses);
 
+/// Who holds the ports of `query`: one for each that somebody holds or a rule forwards, by port.
+/// Only holds, rules and headline are filled in.
+std::vector<Explanation> explain_holders(const PortQuery& query, const model::Inventory& inventory);
+
 /// What of the network namespaces could not be read, in whole sentences.
 std::vector<std::string> find_gaps(const model::Inventory& inventory);
 
@@ -92,8 +96,9 @@ std::vector<std::string> find_gaps(const model::Inventory& inventory);
 /// not count; namespaces and processes that were kept from this one do.
 bool sees_everything(const model::Inventory& inventory);
 
-/// Packet filter rules that forward callers of this port.
-std::vector<model::PublishedPort> find_published(const model::Inventory& inventory, uint16_t port,
+/// Packet filter rules of our namespace that forward callers of one of these ports.
+std::vector<model::PublishedPort> find_published(const model::Inventory& inventory,
+                                                 model::PortRange ports,
                                                  std::optional<model::Protocol> protocol,
                                                  const std::optional<model::IpAddress>& address);
 

@@ -14,19 +14,6 @@ namespace {
 using model::PortRange;
 using PortSet = std::bitset<65536>;
 
-std::vector<PortRange> merge_ranges(std::vector<PortRange> ranges) {
-  std::ranges::sort(ranges, {}, &PortRange::first);
-  std::vector<PortRange> out;
-  for (const PortRange range : ranges) {
-    if (!out.empty() && range.first <= uint32_t{out.back().last} + 1) {
-      out.back().last = std::max(out.back().last, range.last);
-    } else {
-      out.push_back(range);
-    }
-  }
-  return out;
-}
-
 PortSet to_set(const std::vector<PortRange>& ranges) {
   PortSet out;
   for (const PortRange range : ranges) {
@@ -81,10 +68,8 @@ std::vector<HeldPort> find_held(const PortQuery& query, const std::vector<PortRa
     for (Hold& hold : find_holds(input.inventory, filter)) {
       held[hold.port].holds.push_back(std::move(hold));
     }
-    for (const auto& rule : input.inventory.published) {
-      if (!touches(rule.ports, range) || (query.protocol && *query.protocol != rule.protocol)) {
-        continue;
-      }
+    const auto published = find_published(input.inventory, range, query.protocol, query.address);
+    for (const auto& rule : published) {
       const uint32_t last = std::min(rule.ports.last, range.last);
       for (uint32_t port = std::max(rule.ports.first, range.first); port <= last; ++port) {
         held[static_cast<uint16_t>(port)].published.push_back(rule);
@@ -127,6 +112,19 @@ std::string range_headline(const RangeExplanation& of) {
 }
 
 }  // namespace
+
+std::vector<PortRange> merge_ranges(std::vector<PortRange> ranges) {
+  std::ranges::sort(ranges, {}, &PortRange::first);
+  std::vector<PortRange> out;
+  for (const PortRange range : ranges) {
+    if (!out.empty() && range.first <= uint32_t{out.back().last} + 1) {
+      out.back().last = std::max(out.back().last, range.last);
+    } else {
+      out.push_back(range);
+    }
+  }
+  return out;
+}
 
 bool RangeExplanation::needs_attention() const {
   return !everything_seen || std::ranges::any_of(held, [](const HeldPort& one) {

@@ -41,6 +41,9 @@ struct RangeExplanation {
   [[nodiscard]] bool needs_attention() const;
 };
 
+/// Sorted, and apart from each other.
+std::vector<model::PortRange> merge_ranges(std::vector<model::PortRange> ranges);
+
 /// `input.entries`: registry rows that touch the ports, in order of port.
 RangeExplanation explain_range(const PortQuery& query, const ExplainInput& input);
 

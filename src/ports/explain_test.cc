@@ -124,6 +124,30 @@ TEST_F(Explain, APublishedPortIsNotCalledUnheld) {
   EXPECT_EQ(out.behind_published[0].port, 82);
 }
 
+TEST_F(Explain, ARuleForAnotherAddressOrNamespacePublishesNothingHere) {
+  model::NetNamespace blue;
+  blue.inode = 77;
+  blue.tables_read = true;
+  world.sockets.raw.namespaces.push_back(blue);
+  model::PublishedPort rule;
+  rule.ports = {8080, 8080};
+  rule.destination = *model::parse_ip_address("10.0.0.0");
+  rule.destination_bits = 24;
+  world.published.push_back(rule);
+  PortQuery query;
+  for (const auto& [address, found] :
+       {std::pair{"10.0.0.5", 1U}, std::pair{"::ffff:10.0.0.5", 1U}, std::pair{"10.0.1.5", 0U},
+        std::pair{"fd00::1", 0U}, std::pair{"0.0.0.0", 1U}}) {
+    query.address = model::parse_ip_address(address);
+    EXPECT_EQ(explain(8080, query).published.size(), found) << address;
+    query.ports = {{8000, 8100}};
+    EXPECT_EQ(ports::explain_range(query, input()).held.size(), found) << address;
+  }
+  EXPECT_EQ(explain(8080).published.size(), 1U);
+  world.published[0].netns = 77;
+  EXPECT_EQ(explain(8080).published.size(), 0U);
+}
+
 TEST_F(Explain, ARuleForThisMachinesOwnConnectionsDoesNotOpenAPort) {
   model::PublishedPort rule;
   rule.ports = {8080, 8080};
