@@ -51,6 +51,25 @@ Server::Server() {
   processes.add(901, "sshd: alice").user = "alice";
 }
 
+TEST(Ports, VerifyShowsWhatTheCheckGaveAndAChangedFileAsksForALook) {
+  MachineTwin twin;
+  twin.sockets.listen(Protocol::kTcp, "0.0.0.0:22");
+  twin.sockets.hold(700, 3);
+  twin.processes.add(700, "sshd");
+  auto& package = twin.packages["/usr/sbin/sshd"];
+  package = {"openssh-server", "1:9.2p1-2", model::PackageCheck::kIntact};
+  const auto intact = twin.run({"ports", "--verify"});
+  EXPECT_EQ(intact.code, 0);
+  EXPECT_NE(intact.out.find("openssh-server (intact)"), std::string::npos) << intact.out;
+  package.check = model::PackageCheck::kModified;
+  const auto modified = twin.run({"ports", "--verify"});
+  EXPECT_EQ(modified.code, 1);
+  EXPECT_NE(modified.out.find("openssh-server (modified)"), std::string::npos) << modified.out;
+  EXPECT_NE(modified.err.find("WAS CHANGED"), std::string::npos) << modified.err;
+  EXPECT_NE(twin.run({"ports", "--verify", "--json"}).out.find("\"needs_attention\":true"),
+            std::string::npos);
+}
+
 TEST(Ports, ListsWhoHoldsWhat) {
   Server twin;
   const auto answer = twin.run({"ports"});
