@@ -24,6 +24,9 @@
 
 namespace format {
 
+// Some members are initialized for all to see, so that designated initializers may leave them out
+// without a compiler warning. NOLINTBEGIN(readability-redundant-member-init)
+
 /// 16 registers of 4 bytes; the kernel's older numbering in units of 16 bytes is translated.
 inline constexpr uint8_t kNftRegisters = 16;
 inline constexpr uint8_t kNoRegister = 0xFF;
@@ -171,6 +174,8 @@ struct NftRequest {
   std::string set = {};    ///< whose elements
   uint32_t sequence = 0;
 };
+// NOLINTEND(readability-redundant-member-init)
+
 std::string encode_nft_request(const NftRequest& request);
 
 struct NftProgress {

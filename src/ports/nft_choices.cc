@@ -20,6 +20,7 @@ std::string predecessor(std::string key) {
 /// An interval set is a list of beginnings and ends, each end excluded.
 std::vector<NftChoice> intervals_of(const format::NftSet& set) {
   std::vector<const format::NftElement*> sorted;
+  sorted.reserve(set.elements.size());
   for (const auto& element : set.elements) sorted.push_back(&element);
   const auto is_end = [](const format::NftElement* element) {
     return (element->flags & NFT_SET_ELEM_INTERVAL_END) != 0;
@@ -54,6 +55,7 @@ std::vector<NftChoice> nft_choices(const format::NftSet& set) {
       set.elements, [](const auto& element) { return !element.key_end.empty(); });
   if ((set.flags & NFT_SET_INTERVAL) != 0 && !has_ends) return intervals_of(set);
   std::vector<NftChoice> out;
+  out.reserve(set.elements.size());
   for (const auto& element : set.elements) {
     out.push_back({.first = element.key,
                    .last = element.key_end.empty() ? element.key : element.key_end,

@@ -494,13 +494,15 @@ void Walk::count_unclear(const NftRule& rule) {
 std::vector<std::string> Walk::blind_spots() const {
   std::vector<std::string> out;
   for (const auto& [chain, rules] : unclear_) {
-    const std::string name = base::escape_for_terminal(chain);
-    out.push_back(std::to_string(rules.size()) +
-                  (rules.size() == 1 ? " destination NAT rule" : " destination NAT rules") +
-                  " of chain " + name +
-                  " could not be understood, so ports sent elsewhere may be missing here (nft list "
-                  "chain " +
-                  name + " shows the rules).");
+    std::string sentence = std::to_string(rules.size());
+    sentence += rules.size() == 1 ? " destination NAT rule" : " destination NAT rules";
+    sentence += " of chain ";
+    sentence += base::escape_for_terminal(chain);
+    sentence +=
+        " could not be understood, so ports sent elsewhere may be missing here (nft list chain ";
+    sentence += base::escape_for_terminal(chain);
+    sentence += " shows the rules).";
+    out.push_back(std::move(sentence));
   }
   if (overrun_) {
     out.emplace_back(

@@ -24,7 +24,7 @@ constexpr uint8_t kUdp = 17;
 
 std::string be16(unsigned port) { return {static_cast<char>(port >> 8U), static_cast<char>(port)}; }
 std::string ip(const char* text) {
-  const auto address = model::parse_ip_address(text).value();
+  const model::IpAddress address = model::parse_ip_address(text).value_or(model::IpAddress());
   const size_t size = address.family == model::Family::kIpv4 ? 4 : 16;
   return {reinterpret_cast<const char*>(address.bytes.data()), size};
 }
@@ -337,9 +337,9 @@ TEST(NftWalk, SetsOfIntervals) {
 }
 
 TEST(NftWalk, NeighbouringIntervalsOfAMapKeepTheirData) {
-  NftElement low = mapped(be16(80), ip("10.0.0.1"));
-  NftElement high = mapped(be16(90), ip("10.0.0.2"));
-  NftElement end{.key = padded(be16(100)), .flags = NFT_SET_ELEM_INTERVAL_END};
+  const NftElement low = mapped(be16(80), ip("10.0.0.1"));
+  const NftElement high = mapped(be16(90), ip("10.0.0.2"));
+  const NftElement end{.key = padded(be16(100)), .flags = NFT_SET_ELEM_INTERVAL_END};
   const NftNat nat{
       .type = NFT_NAT_DNAT, .family = NFPROTO_IPV4, .address_min = 0, .address_max = 0};
   EXPECT_EQ(Rules()
