@@ -8,6 +8,7 @@
 #include "host/local_addresses.h"
 #include "host/port_policy.h"
 #include "host/process_reader.h"
+#include "host/published_ports.h"
 
 namespace apps {
 namespace {
@@ -26,8 +27,8 @@ class LinuxMachine final : public Machine {
                                                   const std::string& cache_path) override {
     return host::find_packages(exes, verify, cache_path);
   }
-  base::Result<model::PublishedPorts> published_ports(uint32_t) override {
-    return base::fail(base::ErrorKind::kUnsupported, "this version cannot read the packet filter");
+  base::Result<model::PublishedPorts> published_ports(uint32_t netns) override {
+    return host::read_published_ports(netns);
   }
   model::PortPolicy port_policy() override { return host::read_port_policy(); }
   std::vector<model::IpAddress> local_addresses() override { return host::local_addresses(); }
