@@ -6,6 +6,8 @@ import unittest
 
 import harness
 
+# Where some process of the machine cannot be looked into, a plain "nobody" would claim too much.
+NOBODY = r"Nobody (that we can see )?holds"
 ON_EVERY_SYSTEM = ["Linux", "ss -tulnp", "lsof", "macOS", "Windows", "netstat -ano", "Get-Process"]
 
 
@@ -75,7 +77,7 @@ class Explain(harness.SystemTest):
                           80: False})
         self.assertEqual([port for port, facts in own.items() if facts["reserved"]], [50015])
         self.assertEqual([port for port, facts in own.items() if facts["privileged"]], [79])
-        self.assert_says(self.explain("56744", box=box), "50000-50999")
+        self.assert_says(self.explain("56744", codes=(0, 1), box=box), "50000-50999")
 
     @harness.needs_root
     def test_a_holder_is_named_with_the_reason_why_it_runs(self):
