@@ -105,6 +105,18 @@ class Explain(harness.SystemTest):
                 self.assertNotIn("Nobody", self.explain(port, box=box))
         self.assert_says(self.explain("3206", box=box), "odd-time-wait")
 
+    @harness.needs_root
+    def test_a_port_that_the_packet_filter_sends_elsewhere_is_named(self):
+        box = self.sandbox()
+        box.run("nft", "add table ip nat; add chain ip nat pre { type nat hook prerouting priority "
+                       "-100; }; add rule ip nat pre tcp dport 18080 dnat to 10.1.2.3:80")
+        for command in ("explain", "who"):
+            with self.subTest(command=command):
+                text = self.twinport(command, "18080", box=box).out
+                self.assert_says(text, "yet it is open", "10.1.2.3 port 80", "ip nat pre")
+                text = self.twinport(command, "18080/udp", box=box).out
+                self.assertNotIn("yet it is open", text)
+
     def test_takes_a_port_as_people_write_it(self):
         for words, port in ((["1744"], 1744), (["1744/tcp"], 1744), ([":1744"], 1744),
                             (["ssh"], 22), (["56744 TCP 2024"], 56744),
