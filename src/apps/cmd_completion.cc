@@ -75,6 +75,7 @@ std::string bash_values(const Commands& commands) {
     for (const OptionDescription& option : command.options) {
       if (option.value.empty() || is_shared(option)) continue;
       std::vector<std::string> patterns;
+      patterns.reserve(option.names.size());
       for (const std::string& name : option.names) {
         patterns.push_back("'" + command.name + ":" + name + "'");
       }

@@ -229,6 +229,7 @@ void print_table(const std::vector<uint32_t>& rows, SocketView& view, const Requ
       request.columns.empty() ? usual_columns(rows, view.inventory, request, options.verify, width)
                               : request.columns;
   std::vector<Column> columns;
+  columns.reserve(shown.size());
   for (const SocketColumn* column : shown) {
     columns.push_back({std::string(column->header), column->right, column->least, column->cut});
   }
@@ -391,7 +392,7 @@ int run_ports(const PortsOptions& options, Context& context) {
     print_json(rows, published, *inventory, unseen, context);
   } else {
     print_table(rows, view, *request, options, context);
-    print_published(published, context);
+    if (!options.no_header) print_published(published, context);
     print_footer(rows, unseen, *inventory, *request, options, context);
   }
   return exit_code(*inventory, rows, unseen);

@@ -316,7 +316,8 @@ int run_registry_show(const RegistryShowOptions& options, Context& context) {
       json.begin_object().field("first", range.first).field("last", range.last).end_object();
     }
     json.end_array();
-    write_text(json, "protocol", query->protocol ? model::protocol_name(*query->protocol) : "");
+    const std::optional<model::Protocol> protocol = query->protocol;
+    write_text(json, "protocol", protocol ? model::protocol_name(*protocol) : "");
     json.newline();
     if (judged) {
       write_registrations(json, registrations);

@@ -354,8 +354,7 @@ std::string command_help(const Definition& definition, const Context& context) {
     usage += " " + positional.names.front();
   }
   std::string out = context.style("Usage:", Tone::kStrong) + " " + usage + "\n\n";
-  std::string_view details = definition.details;
-  out += wrap_text(details, width);
+  out += wrap_text(definition.details, width);
   if (!command.positionals.empty()) {
     out += "\n" + context.style("Arguments:", Tone::kStrong) + "\n";
     append_options(out, command.positionals, width);
