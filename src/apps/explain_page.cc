@@ -93,9 +93,9 @@ PageSection steps_section(const Explanation& of) {
 }
 
 std::string transports(const std::vector<model::Protocol>& protocols) {
-  std::vector<std::string> names;
-  for (const auto protocol : protocols) names.emplace_back(model::protocol_name(protocol));
-  return ports::listed(names);
+  return ports::listed(ports::each_in_words(protocols, [](model::Protocol protocol) {
+    return std::string(model::protocol_name(protocol));
+  }));
 }
 
 void add_registration(PageSection& section, const ports::Registration& registration,

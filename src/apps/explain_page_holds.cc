@@ -47,8 +47,8 @@ std::string transport(model::Protocol protocol) {
 
 // "0.0.0.0 and [::], every address of this machine".
 std::string where(const Hold& hold) {
-  std::vector<std::string> addresses;
-  for (const auto& address : hold.addresses) addresses.push_back(model::to_string(address));
+  const auto addresses = ports::each_in_words(
+      hold.addresses, [](const model::IpAddress& address) { return model::to_string(address); });
   std::string out = ports::listed_briefly(addresses, 4);
   switch (hold.reach) {
     case ports::Reach::kLoopback:
@@ -64,20 +64,18 @@ std::string where(const Hold& hold) {
     out += *hold.takes_ipv4 ? "; :: takes IPv4 too" : "; :: takes IPv6 only";
   }
   if (!hold.interfaces.empty()) {
-    std::vector<std::string> numbers;
-    for (const uint32_t index : hold.interfaces) numbers.push_back(std::to_string(index));
-    out += "; bound to interface number " + ports::listed(numbers);
+    out += "; bound to interface number " +
+           ports::listed(ports::each_in_words(
+               hold.interfaces, [](uint32_t index) { return std::to_string(index); }));
   }
   return out;
 }
 
 std::string states_in_words(const Hold& hold) {
-  std::vector<std::string> out;
-  for (const auto& count : hold.states) {
-    out.push_back(ports::grouped(count.sockets) + " " +
-                  std::string(model::state_name(count.state, hold.protocol)));
-  }
-  return ports::listed(out);
+  return ports::listed(ports::each_in_words(hold.states, [&](const ports::StateCount& count) {
+    return ports::grouped(count.sockets) + " " +
+           std::string(model::state_name(count.state, hold.protocol));
+  }));
 }
 
 std::string peers_in_words(const Hold& hold) {
@@ -96,8 +94,8 @@ std::string peers_in_words(const Hold& hold) {
 
 // The peers of one port, whose number is known: their addresses.
 std::string addresses_in_words(const Hold& hold) {
-  std::vector<std::string> out;
-  for (const auto& peer : hold.peers) out.push_back(model::to_string(peer.remote.address));
+  auto out = ports::each_in_words(
+      hold.peers, [](const ports::Peer& peer) { return model::to_string(peer.remote.address); });
   if (hold.peers_total > out.size()) {
     out.push_back(ports::grouped(hold.peers_total - out.size()) + " more");
   }
@@ -170,8 +168,7 @@ std::string ownerless(const Hold& hold) {
 
 std::string heading(const Hold& hold, size_t most_names) {
   if (std::string text = ownerless(hold); !text.empty()) return text;
-  const std::string who =
-      hold.programs.empty() ? unnamed(hold.holding) : names_of(hold, most_names);
+  std::string who = hold.programs.empty() ? unnamed(hold.holding) : names_of(hold, most_names);
   const bool several = hold.programs.size() > 1;
   const std::string connections = ports::counted(hold.sockets, "connection");
   switch (hold.role) {
@@ -284,9 +281,9 @@ std::string why_it_runs(const Process& process) {
 }
 
 std::string pids_in_words(const Program& program, size_t most) {
-  std::vector<std::string> out;
-  for (const int32_t pid : program.pids) out.push_back(std::to_string(pid));
-  return ports::listed_briefly(out, most);
+  const auto pids =
+      ports::each_in_words(program.pids, [](int32_t pid) { return std::to_string(pid); });
+  return ports::listed_briefly(pids, most);
 }
 
 void add_program(PageSection& section, const Program& program, bool name_it, int64_t now_unix_s,
@@ -336,10 +333,9 @@ class HoldsWriter {
 // All that is known of a holder who cannot be named.
 void HoldsWriter::add_creators(const Hold& hold) {
   if (!hold.programs.empty() || hold.creators.empty() || hold.holding == Holding::kKernel) return;
-  std::vector<std::string> users;
-  for (const uint32_t uid : hold.creators) {
-    users.push_back(uid == 0 ? std::string("root") : "user number " + std::to_string(uid));
-  }
+  const auto users = ports::each_in_words(hold.creators, [](uint32_t uid) {
+    return uid == 0 ? std::string("root") : "user number " + std::to_string(uid);
+  });
   section_.detail("opened", "by " + ports::listed_briefly(users, 4) +
                                 ", as the kernel remembers; who holds it now may be another");
 }

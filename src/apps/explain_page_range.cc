@@ -94,9 +94,9 @@ PageSection range_uses_section(const RangeExplanation& of, size_t most) {
   section.title = "Who really uses them";
   for (size_t i = 0; i < std::min(most, of.uses.size()); ++i) {
     const model::KnownUse& use = *of.uses[i];
-    std::vector<std::string> ports;
-    for (const auto range : use.ports) ports.push_back(model::to_string(range));
-    std::string text = ports::joined(ports, ", ") + ": " + std::string(use.software);
+    const auto numbers = ports::each_in_words(
+        use.ports, [](model::PortRange range) { return model::to_string(range); });
+    std::string text = ports::joined(numbers, ", ") + ": " + std::string(use.software);
     if (!use.role.empty()) text += ", " + std::string(use.role);
     section.point(std::move(text));
   }
@@ -111,9 +111,9 @@ PageSection range_uses_section(const RangeExplanation& of, size_t most) {
 Page explain_range_page(const RangeExplanation& of, PageLength length) {
   const bool full = length == PageLength::kFull;
   Page page;
-  std::vector<std::string> ranges;
-  for (const auto range : of.ports) ranges.push_back(model::to_string(range));
-  page.title = "Ports " + ports::listed(ranges);
+  page.title = "Ports " + ports::listed(ports::each_in_words(of.ports, [](model::PortRange range) {
+                 return model::to_string(range);
+               }));
   if (of.protocol) page.title += "/" + std::string(model::protocol_name(*of.protocol));
   if (!of.understood.empty()) {
     page.lead.push_back({PageItemKind::kParagraph, "", of.understood, Tone::kFaint});

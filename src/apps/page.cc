@@ -92,7 +92,7 @@ std::string markdown_text(std::string_view raw) {
         std::ranges::all_of(
             text.substr(0, i), [](char digit) { return digit >= '0' && digit <= '9'; });
     const bool markup = kMarkup.find(c) != std::string_view::npos;
-    if (list_mark || number_mark || (markup && !(c == '_' && inside_word))) out += '\\';
+    if (list_mark || number_mark || (markup && (c != '_' || !inside_word))) out += '\\';
     out += c;
   }
   return out;

@@ -77,9 +77,9 @@ Absence explain_absence(const PortFacts& facts, std::span<const model::KnownUse*
   const std::string port = std::to_string(facts.port);
   if (std::string loan = loan_reason(facts); !loan.empty()) out.reasons.push_back(std::move(loan));
   out.reasons.push_back(visitor_reason(facts, uses, registered));
-  out.reasons.push_back(
+  out.reasons.emplace_back(
       "It was held a moment ago and has been closed since. This answer is about now.");
-  out.reasons.push_back(
+  out.reasons.emplace_back(
       "The line speaks of another machine's port: the address beside the number says whose.");
 
   out.next_steps.push_back(

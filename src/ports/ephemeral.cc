@@ -260,7 +260,7 @@ EphemeralUse NamespaceMeter::measure() {
   use_.programs = users_.take();
   use_.long_running = long_running_.take();
   use_.close_wait = close_wait_.take(kCloseWaitPile);
-  PortFilter filter{use_.policy.ephemeral, Protocol::kTcp, std::nullopt, use_.netns, true};
+  const PortFilter filter{use_.policy.ephemeral, Protocol::kTcp, std::nullopt, use_.netns, true};
   for (Hold& hold : find_holds(inventory_, filter)) {
     if (handed_out_[hold.port]) use_.listeners.push_back(std::move(hold));
   }

@@ -28,7 +28,7 @@ Headroom headroom_of(uint32_t free, uint32_t size);
 
 inline constexpr unsigned kSmallPercent = 25;
 inline constexpr unsigned kNearlyOutPercent = 10;
-inline constexpr int64_t kLongHeld_s = 24 * 3600;
+inline constexpr int64_t kLongHeld_s = 86400;
 /// TCP_TIMEWAIT_LEN (include/net/tcp.h), which no setting changes.
 inline constexpr uint32_t kTimeWait_s = 60;
 

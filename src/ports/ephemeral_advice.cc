@@ -33,7 +33,7 @@ void advise_destination(const EphemeralUse& use, const DestinationUse& fullest,
                   "such pairs after one second; it needs TCP timestamps on both ends, which are "
                   "the default.");
   }
-  out.push_back(
+  out.emplace_back(
       "Each pair of local address and destination has its own pool: a second local "
       "address, or a second address or port of the service, doubles the room.");
 }

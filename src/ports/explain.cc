@@ -210,14 +210,13 @@ std::string understood_in_words(const PortQuery& query,
   std::string out;
   const auto sentence = [&](const std::string& text) { out += (out.empty() ? "" : " ") + text; };
   if (!query.ignored.empty() && !query.ports.empty()) {
-    std::vector<std::string> words;
-    for (const std::string& word : query.ignored) words.push_back(name_in_words(word));
+    const auto words = each_in_words(query.ignored, name_in_words);
     sentence("Read as " + std::string(query.ports.front().single() ? "port " : "ports ") +
              port_in_words(query.ports.front(), query.protocol) + "; passed over " +
              listed_briefly(words, 5) + ".");
   } else if (!query.name.empty()) {
-    std::vector<std::string> ports;
-    for (const auto range : query.ports) ports.push_back(model::to_string(range));
+    const auto ports =
+        each_in_words(query.ports, [](model::PortRange range) { return model::to_string(range); });
     sentence(name_in_words(query.name) + " is " + (ports.size() == 1 ? "port " : "ports ") +
              listed_briefly(ports, 8) + ".");
   }

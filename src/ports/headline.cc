@@ -232,12 +232,12 @@ std::string summary(const Explanation& of) {
     parts.push_back("really used by " + listed_briefly(software, kSoftwareNamed));
   }
   if (names.empty()) {
-    parts.push_back(of.facts.rfc_class == model::PortClass::kDynamic
-                        ? "a dynamic port, which belongs to no service"
-                        : "registered to nobody");
+    parts.emplace_back(of.facts.rfc_class == model::PortClass::kDynamic
+                           ? "a dynamic port, which belongs to no service"
+                           : "registered to nobody");
   }
   if (of.facts.own.handed_out) {
-    parts.push_back("ephemeral on this host, where the kernel lends it to outgoing connections");
+    parts.emplace_back("ephemeral on this host, where the kernel lends it to outgoing connections");
   }
   std::string out = "It is ";
   for (size_t i = 0; i < parts.size(); ++i) out += (i == 0 ? "" : "; ") + parts[i];

@@ -238,6 +238,7 @@ std::vector<Hold> find_holds(const Inventory& inventory, const PortFilter& filte
     add_socket(at->second, inventory, socket);
   }
   std::vector<Hold> out;
+  out.reserve(gathered.size());
   for (auto& [key, gathering] : gathered) {
     out.push_back(finish(std::move(gathering), programs));
   }

@@ -92,11 +92,12 @@ struct PeerFilter {
 /// Which sockets are meant.
 struct PortFilter {
   model::PortRange ports;
-  std::optional<model::Protocol> protocol = {};
-  std::optional<model::IpAddress> address = {};  ///< local and able to receive there, or the peer's
-  std::optional<uint32_t> netns = {};
-  bool answering_only = false;          ///< listeners and UDP sockets that may be one
-  std::optional<PeerFilter> peer = {};  ///< only connections with it
+  std::optional<model::Protocol> protocol = std::nullopt;
+  std::optional<model::IpAddress> address =
+      std::nullopt;  ///< local and able to receive there, or the peer's
+  std::optional<uint32_t> netns = std::nullopt;
+  bool answering_only = false;                    ///< listeners and UDP sockets that may be one
+  std::optional<PeerFilter> peer = std::nullopt;  ///< only connections with it
 };
 
 /// Whether the socket is meant, at either of its ends.

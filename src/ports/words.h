@@ -24,6 +24,15 @@ std::string listed(std::span<const std::string> items, std::string_view last_joi
 /// The first `most` items as listed(), then "and N more".
 std::string listed_briefly(std::span<const std::string> items, size_t most);
 
+/// What `text` makes of each thing.
+template <class Things, class Text>
+std::vector<std::string> each_in_words(const Things& things, Text text) {
+  std::vector<std::string> out;
+  out.reserve(things.size());
+  for (const auto& thing : things) out.push_back(text(thing));
+  return out;
+}
+
 /// The items with `separator` between them.
 std::string joined(std::span<const std::string> items, std::string_view separator);
 
