@@ -225,6 +225,7 @@ TEST(Ports, NamesPortsThatThePacketFilterSendsElsewhere) {
   EXPECT_TRUE(twin.run({"ports"}).out.ends_with(expected));
   EXPECT_TRUE(twin.run({"ports", "8080"}).out.ends_with(expected));
   EXPECT_EQ(twin.run({"ports", "22"}).out.find("8080"), std::string::npos);
+  EXPECT_EQ(twin.run({"ports", "--no-header"}).out.find("8080"), std::string::npos);
 }
 
 TEST(Ports, EscapesNamesForTheTerminalAndKeepsThemInJson) {
