@@ -547,15 +547,15 @@ int dispatch(std::span<const char* const> arguments, Context& context) {
     return print_help(words, context);
   }
   const Definition* definition = nullptr;
-  size_t words = 2;
-  if (at + 1 < rest.size()) definition = find_command(rest[at] + " " + rest[at + 1]);
-  if (definition == nullptr) {
+  const size_t second = at + 1 + command_position(arguments.subspan(at + 1));
+  if (second < rest.size()) definition = find_command(rest[at] + " " + rest[second]);
+  if (definition != nullptr) {
+    rest.erase(rest.begin() + static_cast<ptrdiff_t>(second));
+  } else {
     definition = find_command(rest[at]);
-    words = 1;
   }
   if (definition == nullptr) return context.fail(unknown_command(rest[at]));
-  const auto first = rest.begin() + static_cast<ptrdiff_t>(at);
-  rest.erase(first, first + static_cast<ptrdiff_t>(words));
+  rest.erase(rest.begin() + static_cast<ptrdiff_t>(at));
   return run_definition(*definition, std::move(rest), context);
 }
 

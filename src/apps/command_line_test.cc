@@ -40,6 +40,21 @@ TEST(CommandLine, NeverPassesControlCharactersBack) {
   }
 }
 
+TEST(CommandLine, NeverPassesControlCharactersOfAPathBack) {
+  const auto answer = MachineTwin{}.run({"registry", "import", "/none/\x1b[31m"});
+  EXPECT_EQ(answer.code, 3);
+  EXPECT_NE(answer.err.find("/none/"), std::string::npos);
+  EXPECT_EQ(answer.err.find('\x1b'), std::string::npos);
+}
+
+TEST(CommandLine, TakesSharedOptionsBetweenTheWordsOfACommand) {
+  const auto plain = MachineTwin{}.run({"registry", "search", "unitrends", "--json"});
+  EXPECT_EQ(plain.code, 0);
+  EXPECT_EQ(MachineTwin{}.run({"registry", "--json", "search", "unitrends"}).out, plain.out);
+  EXPECT_EQ(MachineTwin{}.run({"registry", "--state", "/s", "search", "unitrends", "--json"}).out,
+            plain.out);
+}
+
 TEST(CommandLine, TakesSharedOptionsBeforeAndBehindTheCommand) {
   const std::string json =
       "{\"schema\":\"twinport/1\",\"command\":\"version\",\"version\":\"" TWINPORT_VERSION "\"}\n";

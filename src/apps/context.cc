@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace apps {
 namespace {
 
@@ -44,7 +46,7 @@ int Context::fail(const base::Error& error) {
   out.flush();
   std::string text = error_style("twinport:", Tone::kBad);
   text += ' ';
-  text += error.message;
+  text += base::escape_controls(error.message);
   text += '\n';
   err << text;
   err.flush();
@@ -55,7 +57,7 @@ void Context::warn(std::string_view message) {
   out.flush();
   std::string text = error_style("twinport: warning:", Tone::kWarning);
   text += ' ';
-  text += message;
+  text += base::escape_controls(message);
   text += '\n';
   err << text;
   err.flush();

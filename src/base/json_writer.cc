@@ -29,6 +29,13 @@ std::string escaped(unsigned value) {
           kHexDigits[value & 0xFU]};
 }
 
+/// The same for any character: one past U+FFFF takes a surrogate pair (RFC 8259 section 7).
+std::string escaped_character(uint32_t code_point) {
+  if (code_point < 0x10000) return escaped(code_point);
+  const uint32_t offset = code_point - 0x10000;
+  return escaped(0xD800U + (offset >> 10U)) + escaped(0xDC00U + (offset & 0x3FFU));
+}
+
 }  // namespace
 
 JsonWriter::JsonWriter(Sink sink)
@@ -131,7 +138,10 @@ JsonWriter& JsonWriter::string(std::string_view text) {
       for (size_t tried = 2; tried <= 4 && tried <= text.size() && length == 0; ++tried) {
         if (is_valid_utf8(text.substr(0, tried))) length = tried;
       }
-      if (length != 0) {
+      uint32_t code_point = 0;
+      if (length != 0 && is_deceptive_character(text.substr(0, length), code_point)) {
+        append(escaped_character(code_point));
+      } else if (length != 0) {
         append(text.substr(0, length));
       } else {
         append(escaped(0xDC00U + value));

@@ -42,6 +42,15 @@ TEST(JsonWriter, KeepsUtf8AndMakesBrokenBytesReversible) {
   EXPECT_EQ(written([](auto& w) { w.string("\xE2\x82"); }), "\"\\udce2\\udc82\"\n");
 }
 
+TEST(JsonWriter, EscapesWhatWouldActOnATerminal) {
+  EXPECT_EQ(written([](auto& w) {
+              w.string(
+                  "a\xC2\x9B"
+                  "2J\xE2\x80\xAE\xF3\xA0\x80\x81");
+            }),
+            "\"a\\u009b2J\\u202e\\udb40\\udc01\"\n");
+}
+
 TEST(JsonWriter, WritesExtremeNumbersExactly) {
   EXPECT_EQ(written([](auto& w) {
               w.begin_array()

@@ -133,6 +133,28 @@ std::string escape_for_terminal(std::string_view text) {
   return out;
 }
 
+std::string escape_controls(std::string_view message) {
+  std::string out;
+  out.reserve(message.size());
+  while (!message.empty()) {
+    const Decoded decoded = decode_utf8(message);
+    const std::string_view bytes = message.substr(0, decoded.length == 0 ? 1 : decoded.length);
+    if (message.front() != '\n' && (decoded.length == 0 || is_deceptive(decoded.code_point))) {
+      append_hex_escapes(out, bytes);
+    } else {
+      out += bytes;
+    }
+    message.remove_prefix(bytes.size());
+  }
+  return out;
+}
+
+bool is_deceptive_character(std::string_view character, uint32_t& code_point) {
+  const Decoded decoded = decode_utf8(character);
+  code_point = decoded.code_point;
+  return is_deceptive(decoded.code_point);
+}
+
 size_t display_width(std::string_view text) {
   // Nearly all text is ASCII, each byte of which is one column.
   if (std::ranges::none_of(text, [](char c) { return static_cast<uint8_t>(c) >= 0x80; })) {

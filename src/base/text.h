@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +35,14 @@ bool is_valid_utf8(std::string_view text);
 /// characters (C0, DEL, C1), bidirectional overrides, zero-width characters and broken bytes become
 /// \n, \t or \xHH. A backslash is doubled so that the result is unambiguous.
 std::string escape_for_terminal(std::string_view text);
+
+/// The same for a message of ours that may quote text from outside which is escaped already, or not
+/// at all: line breaks and backslashes pass, what could move the cursor or reorder text does not.
+std::string escape_controls(std::string_view message);
+
+/// Whether a terminal would let this one valid UTF-8 character act on its neighbours or vanish: a
+/// control character, a bidirectional override, a zero-width one. `code_point` is set either way.
+bool is_deceptive_character(std::string_view character, uint32_t& code_point);
 
 /// Columns that `text` (valid UTF-8 with no control characters) takes on a terminal. East Asian
 /// wide characters count two, combining marks none.

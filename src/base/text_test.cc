@@ -52,6 +52,12 @@ TEST(EscapeForTerminal, LetsNothingThroughThatMovesTheCursorOrReordersText) {
   EXPECT_EQ(base::escape_for_terminal(std::string_view("a\0b", 3)), "a\\x00b");
 }
 
+TEST(EscapeControls, LeavesWhatIsEscapedAlreadyAndTheLinesOfAMessage) {
+  EXPECT_EQ(base::escape_controls("open /no\x1B[31m: none\ntry \\x1b again"),
+            "open /no\\x1b[31m: none\ntry \\x1b again");
+  EXPECT_EQ(base::escape_controls("a\xFF"), "a\\xff");
+}
+
 TEST(DisplayWidth, CountsWideAndCombiningCharacters) {
   EXPECT_EQ(base::display_width("abc"), 3U);
   EXPECT_EQ(base::display_width("\xE6\x97\xA5\xE6\x9C\xAC"), 4U);

@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "host/diag_tables.h"
 #include "host/net_namespaces.h"
+#include "host/pid_namespace.h"
 
 namespace host {
 namespace {
@@ -29,19 +30,11 @@ using model::Holding;
 using model::Protocol;
 using model::Socket;
 
-// Inode of the first PID namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h).
-constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
-
 // Namespaces kept open between the two looks because only a descriptor leads to them.
 constexpr size_t kReachedMax = 64;
 
 // Descriptors to try before such a namespace is given up: rights rarely differ between them.
 constexpr int kAttemptsMax = 8;
-
-bool is_in_initial_pid_namespace() {
-  struct stat status{};
-  return ::stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kInitialPidNamespace;
-}
 
 /// The network namespace of a socket of another process: through a copy of its descriptor.
 base::Result<base::Fd> open_namespace_of(const model::Holder& holder) {
@@ -131,8 +124,7 @@ class BpfCollector final : public ports::SocketSource {
         "Who holds a socket that is in flight between processes or registered with io_uring cannot "
         "be told, only that somebody does.");
     if (!sees_every_process_) {
-      report.blind_spots.emplace_back(
-          "Processes outside this PID namespace cannot be seen (run on the host itself).");
+      report.blind_spots.emplace_back(kOutsidersUnseen);
     }
   }
 

@@ -291,7 +291,12 @@ class Worker {
 
   void note_identity(ProcessDirectory& process, size_t first) {
     const auto& identity = process.identity();
-    if (!identity) return;
+    if (!identity) {
+      // It ended since its descriptors were read, so it holds nothing. Without a start time its
+      // number could be taken for that of a newcomer.
+      walk_.holders.resize(first);
+      return;
+    }
     set_start_time(first, identity->start_time_ns);
     if (walk_.seen_processes.empty() || walk_.seen_processes.back().pid != identity->pid) {
       walk_.seen_processes.push_back(*identity);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "host/fd_walk.h"
+#include "host/pid_namespace.h"
 
 namespace host {
 namespace {
@@ -25,6 +26,7 @@ void report_walk(const FdWalk& walk, model::CollectorReport& report) {
         "/proc is mounted so that other users' processes do not appear in it (hidepid); sockets "
         "that only they hold show no owner.");
   }
+  if (!is_in_initial_pid_namespace()) report.blind_spots.emplace_back(kOutsidersUnseen);
 }
 
 /// The narrowest request that still finds all of these sockets.
@@ -110,7 +112,8 @@ base::Result<std::vector<ports::HoldingEvidence>> TableCollector::look_again(
   const InodeSet alive(still);
   auto walk = walk_descriptors(alive, known_, proc_path_.c_str());
   if (!walk) return std::unexpected(walk.error());
-  const bool some_hidden = walk->processes_hidden > 0 || walk->others_invisible;
+  const bool some_hidden =
+      walk->processes_hidden > 0 || walk->others_invisible || !is_in_initial_pid_namespace();
   for (const auto& socket : ownerless) {
     if (!was_read(now.namespaces, socket.netns)) continue;
     model::Holding holding = model::Holding::kVanished;

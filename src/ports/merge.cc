@@ -248,7 +248,12 @@ base::Result<Inventory> take_inventory(SocketSource& sockets, ProcessSource& pro
   if (!raw) return std::unexpected(raw.error());
   Inventory inventory = merge(std::move(*raw));
   if (auto looked = look_again(sockets, inventory); !looked) {
-    return std::unexpected(looked.error());
+    // What was seen stands; only what a second look would have told stays unknown.
+    inventory.report.complete = false;
+    inventory.report.blind_spots.push_back(
+        "Sockets without a known holder could not be looked at "
+        "again (" +
+        looked.error().message + ").");
   }
   if (inventory.report.processes_hidden > 0) {
     for (auto& socket : inventory.sockets) {

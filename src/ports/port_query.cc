@@ -111,7 +111,9 @@ std::optional<model::IpAddress> parse_host(std::string_view host) {
     const size_t bracket = plain.find(']', zone);
     plain.erase(zone, (bracket == std::string::npos ? plain.size() : bracket) - zone);
   }
-  return model::parse_ip_address(plain);
+  const auto address = model::parse_ip_address(plain);
+  // ::ffff:10.0.0.5 is how `ss` writes 10.0.0.5 on a socket of both families.
+  return address ? std::optional(address->unmapped()) : std::nullopt;
 }
 
 /// Fills a PortQuery word by word.

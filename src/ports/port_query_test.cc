@@ -8,6 +8,13 @@
 namespace ports {
 namespace {
 
+TEST(PortQuery, TakesAMappedAddressForTheIpv4AddressInIt) {
+  const auto query = ports::parse_port_query("[::ffff:10.0.0.5]:443");
+  ASSERT_TRUE(query);
+  ASSERT_TRUE(query->address);
+  EXPECT_EQ(model::to_string(*query->address), "10.0.0.5");
+}
+
 /// One line that tells everything a query holds.
 std::string told(std::string_view text) {
   const auto query = parse_port_query(text);

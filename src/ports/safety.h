@@ -1,6 +1,5 @@
 // Is it safe, and on what evidence? A small judgement of who holds a port: every sign is named, for
-// and against, and nothing is claimed that was not looked at. The rules are written down in
-// docs/is-it-safe.md. A pure function.
+// and against, and nothing is claimed that was not looked at. A pure function.
 #pragma once
 
 #include <cstdint>

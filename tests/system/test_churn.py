@@ -2,13 +2,14 @@
 shown as owned is named by the process that really uses that port. In a PID namespace with few pids,
 so that numbers are used again within the second."""
 
+import os
 import platform
 import unittest
 
 import harness
 
 FAMILIES = 12
-ROUNDS = 12
+ROUNDS = int(os.environ.get("TWINPORT_CHURN_ROUNDS", "12"))  # tests/soak asks for many more
 FIRST_PORT, PORTS_EACH = 20000, 50  # as tests/socket_churn.cc has them
 
 

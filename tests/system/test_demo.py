@@ -1,0 +1,30 @@
+"""The demonstration answers for a port that is in use, then for 1744 and 56744."""
+
+import sys
+import unittest
+
+import harness
+
+LISTENER = """
+import json, socket, time
+server = socket.create_server(("127.0.0.1", 8123))
+print(json.dumps({"ready": True}), flush=True)
+time.sleep(600)
+"""
+
+
+@harness.needs_root
+class Demo(harness.SystemTest):
+    def test_explains_a_port_in_use_and_the_two_of_the_tour(self):
+        box = self.sandbox("net", "mount")
+        box.start(sys.executable, "-c", LISTENER)
+        done = self.run_command(box.command(harness.ROOT / "tools" / "demo"))
+        self.assert_code(done, 0)
+        self.assertIn("$ twinport explain 8123", done.out)
+        self.assertIn("$ twinport explain 1744", done.out)
+        self.assertIn("ncpm-ft", done.out)
+        self.assertIn("$ twinport explain 56744", done.out)
+
+
+if __name__ == "__main__":
+    unittest.main()
