@@ -75,9 +75,10 @@ bool has_holder(const Explanation& of) {
 void judge_unseen(Explanation& out, bool caller_is_root) {
   if (out.everything_seen || out.port == 0 || has_holder(out)) return;
   if (out.assessment.level >= Level::kCannotTell) return;
+  // The tables of our own namespace were read (judge_unread answers where they were not).
   const std::string why =
-      out.gaps.empty() ? "Not everything of this machine could be read; the end of this answer "
-                         "says what was missing."
+      out.gaps.empty() ? "On this command's own network nobody holds it; a process out of our "
+                         "sight may have a network of its own, as containers do, and hold it there."
                        : out.gaps.front();
   out.assessment.level = Level::kCannotTell;
   out.assessment.sentence = "Cannot tell. " + why;

@@ -286,8 +286,12 @@ void ProgramScale::weigh_kind() {
   if (is_interpreter(process_.exe)) {
     if (usual_) return;
     against("interpreter", level,
-            name + " runs whatever script it is given, so where " + name +
-                " comes from does not vouch for what runs here.");
+            level == Level::kLook
+                ? name +
+                      " runs whatever script it is given, and what it runs here is open to "
+                      "other machines on a port that we know no software for."
+                : name + " runs whatever script it is given, so where " + name +
+                      " comes from does not vouch for what runs here.");
     step("See which script it runs.", "ps -o args= -p " + pid());
   } else if (is_relay(process_.exe) && !usual_) {
     against("relay", exposed() ? Level::kLook : Level::kNoConcern,

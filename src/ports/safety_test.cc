@@ -1,9 +1,11 @@
 #include "ports/safety.h"
 
 #include <algorithm>
+#include <regex>
 
 #include <gtest/gtest.h>
 
+#include "base/file.h"
 #include "ports/known_uses.h"
 #include "testkit/small_world.h"
 
@@ -337,6 +339,25 @@ TEST_F(Safety, NobodyIsNothingToJudge) {
   EXPECT_EQ(out.level, Level::kNoConcern);
   EXPECT_TRUE(out.evidence.empty());
   EXPECT_NE(out.sentence.find("neither safe nor unsafe"), std::string::npos);
+}
+
+// The names are a public contract; the page that explains them must have them all.
+TEST(SafetyRules, AreAllWrittenDown) {
+  const auto page = base::read_file(TWINPORT_SOURCE_DIR "/docs/is-it-safe.md");
+  ASSERT_TRUE(page.has_value()) << page.error().message;
+  const std::regex name(
+      R"re((?:add|for_it|neutral|against|missing|Evidence)[({]+\s*"([a-z-]+)")re");
+  size_t found = 0;
+  for (const char* file : {"safety.cc", "program_evidence.cc", "explain.cc"}) {
+    const std::string path = std::string(TWINPORT_SOURCE_DIR "/src/ports/") + file;
+    const auto source = base::read_file(path.c_str());
+    ASSERT_TRUE(source.has_value()) << source.error().message;
+    for (std::sregex_iterator at(source->begin(), source->end(), name), end; at != end; ++at) {
+      ++found;
+      EXPECT_NE(page->find("`" + (*at)[1].str() + "`"), std::string::npos) << (*at)[1];
+    }
+  }
+  EXPECT_GE(found, 30U) << "the pattern no longer finds the names";
 }
 
 TEST(OddPlace, KnowsOpenAndHiddenFolders) {
