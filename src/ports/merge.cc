@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -186,13 +187,13 @@ base::Result<void> look_again(SocketSource& source, Inventory& inventory) {
 }
 
 void keep_seen_commands(std::vector<SeenProcess>& seen, std::vector<model::Process>& processes) {
-  std::unordered_map<int32_t, SeenProcess*> by_pid;
-  for (auto& one : seen) by_pid.emplace(one.pid, &one);
+  // By pid and start: a pid may have been used twice within one look.
+  const auto identity = [](const auto& one) { return std::pair(one.pid, one.start_time_ns); };
+  std::map<std::pair<int32_t, uint64_t>, SeenProcess*> by_identity;
+  for (auto& one : seen) by_identity.emplace(identity(one), &one);
   for (auto& process : processes) {
-    const auto at = by_pid.find(process.pid);
-    if (at != by_pid.end() && at->second->start_time_ns == process.start_time_ns) {
-      process.command = at->second->command;
-    }
+    const auto at = by_identity.find(identity(process));
+    if (at != by_identity.end()) process.command = at->second->command;
   }
 }
 

@@ -132,6 +132,17 @@ TEST(Merge, KeepsAPidThatWasUsedAgainApart) {
   EXPECT_EQ(merged.processes[1].start_time_ns, 200U);
 }
 
+TEST(Merge, KeepsTheCommandsOfAPidThatWasUsedAgainApart) {
+  ports::RawInventory raw;
+  raw.listed = {tcp(10, 1), tcp(11, 2)};
+  raw.holders = {holder(20, 3, 10, 0, 100), holder(20, 3, 11, 0, 200)};
+  raw.seen_processes = {{20, 100, "first"}, {20, 200, "second"}};
+  const Inventory merged = ports::merge(std::move(raw));
+  ASSERT_EQ(merged.processes.size(), 2U);
+  EXPECT_EQ(merged.processes[0].command, "first");
+  EXPECT_EQ(merged.processes[1].command, "second");
+}
+
 TEST(Merge, JoinsManySocketsWhoseInodesCollideInTheTable) {
   ports::RawInventory raw;
   for (uint64_t i = 1; i <= 5000; ++i) {
