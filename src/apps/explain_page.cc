@@ -54,7 +54,11 @@ Tone tone_of(const Evidence& evidence) {
 PageSection safety_section(const Explanation& of) {
   PageSection section;
   section.title = "Is it safe?";
-  if (of.assessment.evidence.empty()) return section;
+  // Where all there is to say is that not everything was in sight, the lead has said it.
+  const bool nothing_more = std::ranges::all_of(
+      of.assessment.evidence,
+      [](const Evidence& evidence) { return evidence.name == "view-incomplete"; });
+  if (nothing_more) return section;
   std::set<std::string> subjects;
   for (const Evidence& evidence : of.assessment.evidence) {
     if (!evidence.about.empty()) subjects.insert(evidence.about);
