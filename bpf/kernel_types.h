@@ -19,6 +19,7 @@
 #define IPPROTO_UDP 17
 #define IPPROTO_UDPLITE 136
 #define IPPROTO_MPTCP 262
+#define TCP_SYN_SENT 2
 #define TCP_CLOSE 7
 #define TCP_LISTEN 10
 
@@ -71,9 +72,16 @@ struct pid {
   struct upid numbers[1];
 };
 
+struct signal_struct {
+  atomic_t live;
+};
+
 struct task_struct {
+  unsigned int flags;
   int pid;
   int tgid;
+  struct task_struct* real_parent;
+  struct signal_struct* signal;
   struct task_struct* group_leader;
   struct pid* thread_pid;
   struct nsproxy* nsproxy;
@@ -122,6 +130,7 @@ struct sock {
   __u16 sk_protocol;
   __u16 sk_type;
   __u8 sk_kern_sock : 1;
+  int sk_err;
   __u32 sk_ack_backlog;
   __u32 sk_max_ack_backlog;
 };
@@ -143,6 +152,10 @@ struct tcp_sock {
   __u32 copied_seq;
   __u32 snd_una;
   __u32 write_seq;
+  __u64 bytes_acked;
+  __u64 bytes_received;
+  __u32 srtt_us;
+  __u32 total_retrans;
   bool is_mptcp;
 };
 
@@ -152,6 +165,21 @@ struct udp_sock {
 
 struct mptcp_sock {
   struct sock* first;
+};
+
+struct net_device {
+  possible_net_t nd_net;
+};
+
+struct sk_buff {
+  struct net_device* dev;
+  unsigned char* head;
+  __u16 transport_header;
+  __u16 network_header;
+};
+
+struct linux_binprm {
+  const char* filename;
 };
 
 #pragma clang attribute pop

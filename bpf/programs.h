@@ -48,6 +48,28 @@ int second_look_ask_inode(struct second_look_programs* loaded, uint64_t inode);
 // asked for.
 int second_look_open_descriptors(struct second_look_programs* loaded);
 
+struct recorder_programs;
+
+struct recorder_settings {
+  uint32_t ring_bytes;  // a power of two, whole pages
+  uint32_t pid_level;   // nesting of the recorder's PID namespace, 0 = the first
+  int cgroup_fd;        // the root of the cgroup v2 hierarchy
+};
+
+// Events that found no place, since the programs were loaded.
+struct recorder_losses {
+  uint64_t ring_full, storage_full, recursion_misses;
+};
+
+// Loads and attaches: from here on events run into the ring. Everything goes with recorder_free, or
+// with the process.
+int recorder_load(const struct recorder_settings* settings, struct recorder_programs** loaded);
+void recorder_free(struct recorder_programs* loaded);
+
+// The descriptor of the ring's map; it stays the programs'.
+int recorder_ring(const struct recorder_programs* loaded);
+struct recorder_losses recorder_losses(const struct recorder_programs* loaded);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,446 @@
+// The recorder's programs: every opening and closing of a TCP or UDP socket, with who did it, in
+// one ring. What each hook can be trusted with:
+//
+//   cgroup/sock_create      process context: the maker, kept in socket storage. An accepted socket
+//                           inherits its listener's storage (BPF_F_CLONE)
+//   cgroup/bind4,6          process context: an attempt; it failed if no post_bind follows
+//   cgroup/post_bind4,6     process context: an explicit bind succeeded
+//   cgroup/sendmsg4,6       process context: sendto() on UDP; the kernel has chosen a port by now
+//   sockops LISTEN, CONNECT process context: who listens, who connects
+//   sockops ESTABLISHED     any context, nobody may be read from it: the storage tells
+//   sockops STATE           any context: a failed connect, or the end of what was never accepted
+//   cgroup/sock_release     the task that lets the last descriptor go; all of the socket still
+//                           stands, also the port that the kernel chose for a UDP client
+//   tp_btf/tcp_send_reset   any context: a segment for a closed port
+//   tp_btf/sched_process_*  processes, so that a dead one is still named
+//
+// cgroup hooks hand over the kernel's own struct sock behind a narrower type; reading it through
+// bpf_probe_read_kernel reaches the fields that the narrower type leaves out.
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+
+#include "event_record.h"
+#include "kernel_types.h"
+
+#define RING_BYTES_DEFAULT (8 << 20)
+#define PF_KTHREAD 0x00200000
+
+// Level of the recorder's PID namespace, set before the programs are attached.
+__u32 pid_level = 0;
+// Losses, which the recorder reads.
+__u64 ring_full = 0;
+__u64 storage_full = 0;
+
+struct socket_notes {
+  struct event_actor creator;
+  struct event_actor user;  // who connected; tgid 0 = nobody yet
+  __u64 created_ns;
+  __u64 attempt_ns;  // of a bind that has not been seen to succeed
+  __u8 attempt_address[16];
+  __u16 attempt_port;  // 0 = none
+  bool announced;      // an event with its port has been sent
+  bool ended;          // its last event has been sent
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+  __type(key, int);
+  __type(value, struct socket_notes);
+} notes_of SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, RING_BYTES_DEFAULT);
+} events SEC(".maps");
+
+// ---- who -------------------------------------------------------------------------------------
+
+static __always_inline __u32 number_of(struct task_struct* task) {
+  struct task_struct* leader = BPF_CORE_READ(task, group_leader);
+  if (pid_level == 0) return BPF_CORE_READ(leader, tgid);
+  struct pid* pid = BPF_CORE_READ(leader, thread_pid);
+  if (BPF_CORE_READ(pid, level) < pid_level) return 0;
+  int number = 0;
+  const void* numbers = (const void*)pid + bpf_core_field_offset(struct pid, numbers);
+  bpf_probe_read_kernel(&number, sizeof number,
+                        numbers + pid_level * bpf_core_type_size(struct upid) +
+                            bpf_core_field_offset(struct upid, nr));
+  return number;
+}
+
+static __always_inline void fill_actor(struct event_actor* actor, struct task_struct* task) {
+  actor->tgid = number_of(task);
+  actor->start_time_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+  bpf_probe_read_kernel_str(actor->command, sizeof actor->command, task->comm);
+}
+
+// The current task; call it in process context alone. A kernel thread is nobody.
+static __always_inline void fill_current(struct event_actor* actor) {
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task_btf();
+  if (task->flags & PF_KTHREAD) return;
+  actor->tgid = pid_level == 0 ? bpf_get_current_pid_tgid() >> 32 : number_of(task);
+  actor->start_time_ns = task->group_leader->start_boottime;
+  actor->uid = bpf_get_current_uid_gid();
+  actor->cgroup_id = bpf_get_current_cgroup_id();
+  bpf_get_current_comm(actor->command, sizeof actor->command);
+}
+
+// The same pointer without its type: the verifier forbids arithmetic on a typed socket pointer, and
+// with it every read of a field that the type leaves out.
+static __always_inline struct sock* whole(struct bpf_sock* socket) {
+  struct sock* sk = 0;
+  bpf_probe_read_kernel(&sk, sizeof sk, &socket);
+  return sk;
+}
+
+// ---- records ---------------------------------------------------------------------------------
+
+static __always_inline void fill_head(struct event_head* head, __u16 size, __u8 kind) {
+  head->size = size;
+  head->version = EVENT_RECORD_VERSION;
+  head->kind = kind;
+  head->netns = 0;
+  head->time_ns = bpf_ktime_get_boot_ns();
+}
+
+static __always_inline void fill_tuple(struct socket_event_record* record, struct sock* sk) {
+  const struct sock_common* common = &sk->__sk_common;
+  record->head.netns = BPF_CORE_READ(common, skc_net.net, ns.inum);
+  record->interface = BPF_CORE_READ(common, skc_bound_dev_if);
+  record->local_port = BPF_CORE_READ(common, skc_num);
+  record->remote_port = bpf_ntohs(BPF_CORE_READ(common, skc_dport));
+  record->protocol = BPF_CORE_READ(sk, sk_protocol);
+  record->family = BPF_CORE_READ(common, skc_family);
+  if (record->family == AF_INET) {
+    *(__u32*)record->local_address = BPF_CORE_READ(common, skc_rcv_saddr);
+    *(__u32*)record->remote_address = BPF_CORE_READ(common, skc_daddr);
+  } else {
+    BPF_CORE_READ_INTO(&record->local_address, common, skc_v6_rcv_saddr);
+    BPF_CORE_READ_INTO(&record->remote_address, common, skc_v6_daddr);
+  }
+}
+
+// A record in the ring with head, tuple and maker filled in; NULL when there is no room, counted.
+static __always_inline struct socket_event_record* begin(__u8 kind, struct sock* sk, __u64 cookie,
+                                                         const struct socket_notes* notes) {
+  struct socket_event_record* record = bpf_ringbuf_reserve(&events, sizeof *record, 0);
+  if (!record) {
+    __sync_fetch_and_add(&ring_full, 1);
+    return 0;
+  }
+  __builtin_memset(record, 0, sizeof *record);
+  fill_head(&record->head, sizeof *record, kind);
+  record->cookie = cookie;
+  if (notes) {
+    record->created_ns = notes->created_ns;
+    record->creator = notes->creator;
+  }
+  fill_tuple(record, sk);
+  return record;
+}
+
+static __always_inline void send(struct socket_event_record* record) {
+  bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline bool is_recorded(__u32 type, __u32 protocol) {
+  if (type == SOCK_STREAM) return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+  return type == SOCK_DGRAM && (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE);
+}
+
+// An attempt to bind that never succeeded: the socket is let go, or tries another port.
+static __always_inline void send_failed_bind(struct sock* sk, __u64 cookie,
+                                             struct socket_notes* notes) {
+  struct socket_event_record* record = begin(EVENT_BIND_FAILED, sk, cookie, notes);
+  if (record) {
+    record->head.time_ns = notes->attempt_ns;
+    record->local_port = notes->attempt_port;
+    __builtin_memcpy(record->local_address, notes->attempt_address, sizeof record->local_address);
+    fill_current(&record->actor);
+    send(record);
+  }
+  notes->attempt_port = 0;
+}
+
+// ---- sockets ---------------------------------------------------------------------------------
+
+SEC("cgroup/sock_create")
+int on_create(struct bpf_sock* ctx) {
+  if (!is_recorded(ctx->type, ctx->protocol)) return 1;
+  struct socket_notes* notes = bpf_sk_storage_get(&notes_of, ctx, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!notes) {
+    __sync_fetch_and_add(&storage_full, 1);
+    return 1;
+  }
+  notes->created_ns = bpf_ktime_get_boot_ns();
+  fill_current(&notes->creator);
+  return 1;
+}
+
+static __always_inline int note_bind(struct bpf_sock_addr* ctx) {
+  struct bpf_sock* socket = ctx->sk;
+  const __u16 port = bpf_ntohs(ctx->user_port);
+  // Without a port the kernel chooses one, which fails only when all are taken.
+  if (!socket || port == 0) return 1;
+  struct socket_notes* notes = bpf_sk_storage_get(&notes_of, socket, 0, 0);
+  if (!notes) return 1;
+  if (notes->attempt_port != 0) {
+    send_failed_bind(whole(socket), bpf_get_socket_cookie(ctx), notes);
+  }
+  notes->attempt_port = port;
+  notes->attempt_ns = bpf_ktime_get_boot_ns();
+  return 1;
+}
+
+SEC("cgroup/bind4")
+int on_bind4(struct bpf_sock_addr* ctx) {
+  const __u32 address = ctx->user_ip4;
+  note_bind(ctx);
+  struct socket_notes* notes = ctx->sk ? bpf_sk_storage_get(&notes_of, ctx->sk, 0, 0) : 0;
+  if (notes) *(__u32*)notes->attempt_address = address;
+  return 1;
+}
+
+SEC("cgroup/bind6")
+int on_bind6(struct bpf_sock_addr* ctx) {
+  const __u32 address[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
+  note_bind(ctx);
+  struct socket_notes* notes = ctx->sk ? bpf_sk_storage_get(&notes_of, ctx->sk, 0, 0) : 0;
+  if (notes) __builtin_memcpy(notes->attempt_address, address, sizeof address);
+  return 1;
+}
+
+static __always_inline int bound(struct bpf_sock* ctx) {
+  struct socket_notes* notes = bpf_sk_storage_get(&notes_of, ctx, 0, 0);
+  if (notes) notes->attempt_port = 0;
+  // A TCP socket shows itself when it listens or connects, and else when it is let go.
+  if (ctx->type != SOCK_DGRAM) return 1;
+  struct socket_event_record* record =
+      begin(EVENT_BOUND, (struct sock*)ctx, bpf_get_socket_cookie(ctx), notes);
+  if (!record) return 1;
+  fill_current(&record->actor);
+  send(record);
+  if (notes) notes->announced = true;
+  return 1;
+}
+
+SEC("cgroup/post_bind4")
+int on_bound4(struct bpf_sock* ctx) { return bound(ctx); }
+
+SEC("cgroup/post_bind6")
+int on_bound6(struct bpf_sock* ctx) { return bound(ctx); }
+
+static __always_inline int announce_sender(struct bpf_sock_addr* ctx) {
+  struct bpf_sock* socket = ctx->sk;
+  if (!socket) return 1;
+  struct socket_notes* notes = bpf_sk_storage_get(&notes_of, socket, 0, 0);
+  if (!notes || notes->announced) return 1;
+  struct socket_event_record* record =
+      begin(EVENT_BOUND, whole(socket), bpf_get_socket_cookie(ctx), notes);
+  if (!record) return 1;
+  fill_current(&record->actor);
+  send(record);
+  notes->announced = true;
+  return 1;
+}
+
+SEC("cgroup/sendmsg4")
+int on_sendmsg4(struct bpf_sock_addr* ctx) { return announce_sender(ctx); }
+
+SEC("cgroup/sendmsg6")
+int on_sendmsg6(struct bpf_sock_addr* ctx) { return announce_sender(ctx); }
+
+static __always_inline void connecting(struct bpf_sock_ops* ops, struct socket_notes* notes) {
+  bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
+  if (!notes) return;
+  notes->ended = false;
+  fill_current(&notes->user);
+}
+
+static __always_inline void established(struct bpf_sock_ops* ops, struct bpf_sock* socket,
+                                        struct socket_notes* notes, bool accepted) {
+  struct sock* sk = whole(socket);
+  // What a program connected is let go by a program. What was accepted may never be taken from the
+  // queue, and what the kernel made for a Multipath TCP socket is never let go by a program.
+  const bool watch = accepted || BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
+  bpf_sock_ops_cb_flags_set(ops, watch ? BPF_SOCK_OPS_STATE_CB_FLAG : 0);
+  if (accepted && notes) {
+    __builtin_memset(&notes->user, 0, sizeof notes->user);
+    notes->created_ns = bpf_ktime_get_boot_ns();
+  }
+  struct socket_event_record* record =
+      begin(accepted ? EVENT_ACCEPTED : EVENT_CONNECTED, sk, bpf_get_socket_cookie(ops), notes);
+  if (!record) return;
+  if (notes && !accepted) record->actor = notes->user;
+  send(record);
+  if (notes) notes->announced = true;
+}
+
+static __always_inline void state_changed(struct bpf_sock_ops* ops, struct bpf_sock* socket,
+                                          struct socket_notes* notes) {
+  if (ops->args[1] != TCP_CLOSE) return;
+  struct sock* sk = whole(socket);
+  const bool connecting = ops->args[0] == TCP_SYN_SENT;
+  const bool held = BPF_CORE_READ(sk, sk_socket) != 0;
+  if (!connecting && held && !BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock)) return;
+  // What was accepted and let go by its program has been reported by sock_release already.
+  if (!connecting && notes && notes->ended) return;
+  struct socket_event_record* record = begin(connecting ? EVENT_CONNECT_FAILED : EVENT_CLOSED, sk,
+                                             bpf_get_socket_cookie(ops), notes);
+  if (!record) return;
+  if (connecting) {
+    record->error = BPF_CORE_READ(sk, sk_err);
+    if (notes) record->actor = notes->user;
+  }
+  send(record);
+  if (notes) notes->ended = true;
+}
+
+SEC("sockops")
+int on_tcp(struct bpf_sock_ops* ops) {
+  struct bpf_sock* socket = ops->sk;
+  if (!socket) return 1;
+  struct socket_notes* notes = bpf_sk_storage_get(&notes_of, socket, 0, 0);
+  struct socket_event_record* record;
+  switch (ops->op) {
+    case BPF_SOCK_OPS_TCP_LISTEN_CB:
+      record = begin(EVENT_LISTENING, whole(socket), bpf_get_socket_cookie(ops), notes);
+      if (!record) break;
+      fill_current(&record->actor);
+      send(record);
+      if (notes) notes->announced = true;
+      break;
+    case BPF_SOCK_OPS_TCP_CONNECT_CB:
+      connecting(ops, notes);
+      break;
+    case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+      established(ops, socket, notes, false);
+      break;
+    case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+      established(ops, socket, notes, true);
+      break;
+    case BPF_SOCK_OPS_STATE_CB:
+      state_changed(ops, socket, notes);
+      break;
+    default:
+      break;
+  }
+  return 1;
+}
+
+static __always_inline void fill_totals(struct socket_event_record* record, struct sock* sk) {
+  const struct tcp_sock* tcp = (const struct tcp_sock*)sk;
+  const __u32 unacknowledged = BPF_CORE_READ(tcp, write_seq) - BPF_CORE_READ(tcp, snd_una);
+  record->bytes_sent = BPF_CORE_READ(tcp, bytes_acked) + unacknowledged;
+  record->bytes_received = BPF_CORE_READ(tcp, bytes_received);
+  record->rtt_us = BPF_CORE_READ(tcp, srtt_us) >> 3;  // the kernel keeps eight times the value
+  record->retransmits = BPF_CORE_READ(tcp, total_retrans);
+}
+
+SEC("cgroup/sock_release")
+int on_release(struct bpf_sock* ctx) {
+  if (!is_recorded(ctx->type, ctx->protocol)) return 1;
+  // The TCP sockets below a Multipath TCP socket tell their own story.
+  if (ctx->protocol == IPPROTO_MPTCP) return 1;
+  struct sock* sk = (struct sock*)ctx;
+  struct socket_notes* notes = bpf_sk_storage_get(&notes_of, ctx, 0, 0);
+  const __u64 cookie = bpf_get_socket_cookie(ctx);
+  if (notes && notes->attempt_port != 0) send_failed_bind(sk, cookie, notes);
+  const bool has_port = BPF_CORE_READ(sk, __sk_common.skc_num) != 0;
+  if (!has_port && (!notes || !notes->announced)) return 1;
+  if (notes && notes->ended) return 1;
+  struct socket_event_record* record = begin(EVENT_CLOSED, sk, cookie, notes);
+  if (!record) return 1;
+  fill_current(&record->actor);
+  if (ctx->protocol == IPPROTO_TCP) fill_totals(record, sk);
+  send(record);
+  if (notes) notes->ended = true;
+  return 1;
+}
+
+// ---- scans -----------------------------------------------------------------------------------
+
+SEC("tp_btf/tcp_send_reset")
+int on_reset(__u64* ctx) {
+  const struct sk_buff* packet = (const struct sk_buff*)ctx[1];
+  if (ctx[0] != 0 || !packet) return 0;  // a connection of ours was reset: no closed port
+  struct reset_event_record* record = bpf_ringbuf_reserve(&events, sizeof *record, 0);
+  if (!record) {
+    __sync_fetch_and_add(&ring_full, 1);
+    return 0;
+  }
+  __builtin_memset(record, 0, sizeof *record);
+  fill_head(&record->head, sizeof *record, EVENT_RESET_SENT);
+  record->head.netns = BPF_CORE_READ(packet, dev, nd_net.net, ns.inum);
+  const unsigned char* start = BPF_CORE_READ(packet, head);
+  const unsigned char* network = start + BPF_CORE_READ(packet, network_header);
+  const unsigned char* transport = start + BPF_CORE_READ(packet, transport_header);
+  __u8 first = 0;
+  __u16 ports[2] = {};
+  bpf_probe_read_kernel(&first, sizeof first, network);
+  bpf_probe_read_kernel(ports, sizeof ports, transport);
+  record->remote_port = bpf_ntohs(ports[0]);
+  record->local_port = bpf_ntohs(ports[1]);
+  if (first >> 4 == 4) {
+    record->family = AF_INET;
+    bpf_probe_read_kernel(record->remote_address, 4, network + 12);
+    bpf_probe_read_kernel(record->local_address, 4, network + 16);
+  } else {
+    record->family = AF_INET6;
+    bpf_probe_read_kernel(record->remote_address, 16, network + 8);
+    bpf_probe_read_kernel(record->local_address, 16, network + 24);
+  }
+  bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+  return 0;
+}
+
+// ---- processes -------------------------------------------------------------------------------
+
+static __always_inline struct process_event_record* begin_process(__u8 kind,
+                                                                  struct task_struct* task,
+                                                                  struct task_struct* parent) {
+  struct process_event_record* record = bpf_ringbuf_reserve(&events, sizeof *record, 0);
+  if (!record) {
+    __sync_fetch_and_add(&ring_full, 1);
+    return 0;
+  }
+  __builtin_memset(record, 0, sizeof *record);
+  fill_head(&record->head, sizeof *record, kind);
+  fill_actor(&record->process, task);
+  record->process.uid = bpf_get_current_uid_gid();
+  record->process.cgroup_id = bpf_get_current_cgroup_id();
+  if (parent) {
+    record->parent_tgid = number_of(parent);
+    record->parent_start_time_ns = BPF_CORE_READ(parent, group_leader, start_boottime);
+  }
+  return record;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
+  if (child->pid != child->tgid) return 0;  // a thread
+  struct process_event_record* record = begin_process(EVENT_FORK, child, parent);
+  if (record) bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm* binary) {
+  struct process_event_record* record =
+      begin_process(EVENT_EXEC, task, BPF_CORE_READ(task, real_parent));
+  if (!record) return 0;
+  bpf_probe_read_kernel_str(record->exe, sizeof record->exe, BPF_CORE_READ(binary, filename));
+  bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct* task) {
+  if (BPF_CORE_READ(task, signal, live.counter) != 0) return 0;  // other threads go on
+  struct process_event_record* record = begin_process(EVENT_EXIT, task, 0);
+  if (record) bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+  return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

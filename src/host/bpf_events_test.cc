@@ -1,0 +1,288 @@
+// The recorder's programs against a real kernel. They see the whole machine, so each test looks
+// only at events of the process or the ports that it made itself, in a network namespace of its
+// own.
+#include "host/bpf_events.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "base/fd.h"
+
+namespace {
+
+using model::SocketEvent;
+using model::SocketEventKind;
+
+sockaddr_in loopback(uint16_t port) {
+  sockaddr_in out{};
+  out.sin_family = AF_INET;
+  out.sin_port = htons(port);
+  out.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return out;
+}
+
+uint16_t port_of(int fd) {
+  sockaddr_in address{};
+  socklen_t length = sizeof address;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
+  return ntohs(address.sin_port);
+}
+
+int bind_to(int fd, uint16_t port) {
+  const sockaddr_in address = loopback(port);
+  return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+}
+
+int connect_to(int fd, uint16_t port) {
+  const sockaddr_in address = loopback(port);
+  return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+}
+
+base::Fd tcp() { return base::Fd(::socket(AF_INET, SOCK_STREAM, 0)); }
+base::Fd udp() { return base::Fd(::socket(AF_INET, SOCK_DGRAM, 0)); }
+
+base::Fd listener() {
+  base::Fd out = tcp();
+  EXPECT_EQ(bind_to(out.get(), 0), 0);
+  EXPECT_EQ(::listen(out.get(), 8), 0);
+  return out;
+}
+
+class BpfEventsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto opened = host::make_bpf_events();
+    if (!opened) GTEST_SKIP() << opened.error().message;
+    source_ = std::move(*opened);
+    ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
+    const base::Fd control = udp();
+    ifreq request{};
+    std::copy_n("lo", 3, request.ifr_name);
+    request.ifr_flags = IFF_UP;
+    ASSERT_EQ(::ioctl(control.get(), SIOCSIFFLAGS, &request), 0);
+  }
+
+  std::vector<model::Event> all() {
+    std::vector<model::Event> out;
+    for (;;) {
+      const auto more = source_->drain(out, 1000);
+      EXPECT_TRUE(more) << more.error().message;
+      if (!more || !*more) return out;
+    }
+  }
+  /// Events of one kind about one local port, in order.
+  static std::vector<SocketEvent> of(const std::vector<model::Event>& events, SocketEventKind kind,
+                                     uint16_t local_port) {
+    std::vector<SocketEvent> out;
+    for (const auto& event : events) {
+      const auto* socket = std::get_if<SocketEvent>(&event);
+      if (socket != nullptr && socket->kind == kind && socket->local.port == local_port) {
+        out.push_back(*socket);
+      }
+    }
+    return out;
+  }
+
+  std::unique_ptr<ports::EventSource> source_;
+};
+
+TEST_F(BpfEventsTest, SeesBothSidesOfAConnectionFromOpeningToClosing) {
+  uint16_t server_port = 0;
+  uint16_t client_port = 0;
+  {
+    const base::Fd server = listener();
+    server_port = port_of(server.get());
+    const base::Fd client = tcp();
+    ASSERT_EQ(connect_to(client.get(), server_port), 0);
+    client_port = port_of(client.get());
+    const base::Fd accepted(::accept(server.get(), nullptr, nullptr));
+    ASSERT_EQ(::write(client.get(), "hello", 5), 5);
+  }
+  const auto events = all();
+  const auto listening = of(events, SocketEventKind::kListening, server_port);
+  ASSERT_EQ(listening.size(), 1U);
+  EXPECT_EQ(listening[0].actor.pid, ::getpid());
+  const auto connected = of(events, SocketEventKind::kConnected, client_port);
+  ASSERT_EQ(connected.size(), 1U);
+  EXPECT_EQ(connected[0].actor.pid, ::getpid());
+  EXPECT_EQ(connected[0].remote.port, server_port);
+  const auto accepted = of(events, SocketEventKind::kAccepted, server_port);
+  ASSERT_EQ(accepted.size(), 1U);
+  EXPECT_EQ(accepted[0].remote.port, client_port);
+  EXPECT_EQ(accepted[0].creator.pid, ::getpid());
+  EXPECT_EQ(accepted[0].actor.pid, 0) << "nobody has accepted it at that moment";
+  // The server's side went first and left "hello" unread, which resets the connection: by the time
+  // the client lets go, the kernel has taken its port away. The cookie still tells.
+  const auto closed = of(events, SocketEventKind::kClosed, 0);
+  const auto its_end = std::ranges::find(closed, connected[0].cookie, &SocketEvent::cookie);
+  ASSERT_NE(its_end, closed.end());
+  EXPECT_GE(its_end->totals.bytes_sent, 5U);
+  EXPECT_EQ(its_end->actor.pid, ::getpid());
+  EXPECT_EQ(of(events, SocketEventKind::kClosed, server_port).size(), 2U);
+}
+
+TEST_F(BpfEventsTest, SaysThatTheWorkerServedNotTheListenersMaker) {
+  const base::Fd server = listener();
+  const uint16_t server_port = port_of(server.get());
+  const base::Fd client = tcp();
+  ASSERT_EQ(connect_to(client.get(), server_port), 0);
+  const pid_t worker = ::fork();
+  ASSERT_GE(worker, 0);
+  if (worker == 0) {
+    const int accepted = ::accept(server.get(), nullptr, nullptr);
+    ::_exit(accepted >= 0 && ::close(accepted) == 0 ? 0 : 1);
+  }
+  int status = 1;
+  ASSERT_EQ(::waitpid(worker, &status, 0), worker);
+  ASSERT_EQ(status, 0);
+  const auto closed = of(all(), SocketEventKind::kClosed, server_port);
+  ASSERT_EQ(closed.size(), 1U);
+  EXPECT_EQ(closed[0].creator.pid, ::getpid());
+  EXPECT_EQ(closed[0].actor.pid, worker);
+}
+
+TEST_F(BpfEventsTest, SeesUdpBoundByHandAndByTheKernel) {
+  uint16_t bound_port = 0;
+  uint16_t sender_port = 0;
+  uint16_t connected_port = 0;
+  {
+    const base::Fd bound = udp();
+    ASSERT_EQ(bind_to(bound.get(), 0), 0);
+    bound_port = port_of(bound.get());
+    const sockaddr_in to = loopback(bound_port);
+    const base::Fd sender = udp();
+    ASSERT_EQ(::sendto(sender.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to),
+              1);
+    sender_port = port_of(sender.get());
+    const base::Fd resolver = udp();
+    ASSERT_EQ(connect_to(resolver.get(), bound_port), 0);
+    ASSERT_EQ(::send(resolver.get(), "x", 1, 0), 1);
+    connected_port = port_of(resolver.get());
+  }
+  const auto events = all();
+  EXPECT_EQ(of(events, SocketEventKind::kBound, bound_port).size(), 1U);
+  EXPECT_EQ(of(events, SocketEventKind::kBound, sender_port).size(), 1U);
+  for (const uint16_t port : {bound_port, sender_port, connected_port}) {
+    const auto closed = of(events, SocketEventKind::kClosed, port);
+    ASSERT_EQ(closed.size(), 1U) << port;
+    EXPECT_EQ(closed[0].actor.pid, ::getpid());
+    EXPECT_EQ(closed[0].protocol, model::Protocol::kUdp);
+    EXPECT_NE(closed[0].created_ns, 0U);
+  }
+}
+
+TEST_F(BpfEventsTest, SeesABindThatFails) {
+  const base::Fd holder = listener();
+  const uint16_t port = port_of(holder.get());
+  {
+    const base::Fd late = tcp();
+    ASSERT_NE(bind_to(late.get(), port), 0);
+  }
+  const auto events = all();
+  const auto failed = of(events, SocketEventKind::kBindFailed, port);
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_EQ(failed[0].actor.pid, ::getpid());
+  EXPECT_EQ(model::to_string(failed[0].local.address), "127.0.0.1");
+}
+
+TEST_F(BpfEventsTest, SeesAConnectThatIsRefusedAndTheResetThatWasSent) {
+  uint16_t closed_port = 0;
+  {
+    const base::Fd gone = listener();
+    closed_port = port_of(gone.get());
+  }
+  all();
+  {
+    const base::Fd client = tcp();
+    ASSERT_NE(connect_to(client.get(), closed_port), 0);
+  }
+  size_t failed = 0;
+  size_t resets = 0;
+  for (const auto& event : all()) {
+    if (const auto* socket = std::get_if<SocketEvent>(&event)) {
+      if (socket->kind != SocketEventKind::kConnectFailed || socket->remote.port != closed_port) {
+        continue;
+      }
+      ++failed;
+      EXPECT_EQ(socket->error, ECONNREFUSED);
+      EXPECT_EQ(socket->actor.pid, ::getpid());
+      EXPECT_NE(socket->local.port, 0);
+    } else if (const auto* reset = std::get_if<model::ResetEvent>(&event)) {
+      if (reset->local.port == closed_port) ++resets;
+    }
+  }
+  EXPECT_EQ(failed, 1U);
+  EXPECT_EQ(resets, 1U);
+}
+
+TEST_F(BpfEventsTest, SeesTheEndOfAConnectionThatNobodyAccepted) {
+  uint16_t server_port = 0;
+  {
+    const base::Fd server = listener();
+    server_port = port_of(server.get());
+    const base::Fd client = tcp();
+    ASSERT_EQ(connect_to(client.get(), server_port), 0);
+  }
+  const auto events = all();
+  const auto accepted = of(events, SocketEventKind::kAccepted, server_port);
+  ASSERT_EQ(accepted.size(), 1U);
+  const auto closed = of(events, SocketEventKind::kClosed, server_port);
+  const auto its_end = std::ranges::find(closed, accepted[0].cookie, &SocketEvent::cookie);
+  ASSERT_NE(its_end, closed.end());
+  EXPECT_EQ(its_end->actor.pid, 0);
+}
+
+TEST_F(BpfEventsTest, SeesProcessesComeAndGo) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    ::execl("/bin/true", "true", nullptr);
+    ::_exit(1);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  std::vector<model::ProcessEventKind> kinds;
+  for (const auto& event : all()) {
+    const auto* process = std::get_if<model::ProcessEvent>(&event);
+    if (process == nullptr || process->process.pid != child) continue;
+    kinds.push_back(process->kind);
+    if (process->kind == model::ProcessEventKind::kFork) {
+      EXPECT_EQ(process->parent_pid, ::getpid());
+    }
+    if (process->kind == model::ProcessEventKind::kExec) EXPECT_EQ(process->exe, "/bin/true");
+  }
+  using enum model::ProcessEventKind;
+  EXPECT_EQ(kinds, (std::vector{kFork, kExec, kExit}));
+}
+
+TEST(BpfEvents, CountsExactlyWhatAFullRingLoses) {
+  auto opened = host::make_bpf_events({.ring_bytes = 4096});
+  if (!opened) GTEST_SKIP() << opened.error().message;
+  constexpr int kMade = 500;
+  for (int i = 0; i < kMade; ++i) {
+    const base::Fd socket = udp();
+    ASSERT_EQ(bind_to(socket.get(), 0), 0);
+  }
+  std::vector<model::Event> events;
+  while (true) {
+    const auto more = (*opened)->drain(events, 1000);
+    ASSERT_TRUE(more);
+    if (!*more) break;
+  }
+  // Others on the machine may add to both sides of the sum, never take from it.
+  EXPECT_GE(events.size() + (*opened)->losses().ring_full, 2U * kMade);
+  EXPECT_GT((*opened)->losses().ring_full, 0U);
+}
+
+}  // namespace

@@ -1,0 +1,100 @@
+// What the timeline keeps: one row for each socket's life, and the process behind it. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/address.h"
+#include "model/port.h"
+
+namespace model {
+
+struct TrafficTotals {
+  uint64_t bytes_sent = 0;
+  uint64_t bytes_received = 0;
+  uint32_t rtt_us = 0;
+  uint32_t retransmits = 0;
+};
+
+/// What a socket was for. Stored as a number: never renumber.
+enum class SocketRole : uint8_t {
+  kListener = 1,  ///< TCP listen, from listen() to close
+  kOutgoing = 2,  ///< a connection this host made, or a UDP socket with a peer
+  kIncoming = 3,  ///< a connection made to this host
+  kBound = 4,     ///< UDP with a port and no peer; TCP bound and never used
+  kConnectFailed = 5,
+  kBindFailed = 6,
+  kRefused = 7,  ///< not a socket: somebody asked for a closed port and got a reset
+};
+
+/// A role that is an event rather than a life: opened and closed at one moment, and the socket with
+/// that cookie, if there is one, lives on.
+constexpr bool is_moment(SocketRole role) {
+  return role == SocketRole::kConnectFailed || role == SocketRole::kBindFailed ||
+         role == SocketRole::kRefused;
+}
+
+/// How sure we are of the owner. Stored as a number: never renumber.
+enum class OwnerProof : uint8_t {
+  kNone = 0,       ///< nobody can be named; `owner_reason` says why
+  kActed = 1,      ///< the process itself bound, connected, listened or closed it
+  kHeld = 2,       ///< an inventory saw its descriptor
+  kInherited = 3,  ///< only the listener's maker is known (accepted and gone unseen)
+};
+
+/// A process for ever: (boot, pid, start time) is never used twice.
+struct RecordedProcess {
+  int64_t id = 0;     ///< in the store, 0 = not stored yet
+  uint32_t boot = 0;  ///< number of the boot in the store
+  int32_t pid = 0;
+  uint64_t start_time_ns = 0;  ///< since boot
+  uint32_t uid = 0;
+  std::string user;
+  std::string command;  ///< comm
+  std::string exe;      ///< "" = it was gone before it could be read
+  std::string unit;     ///< systemd unit, or user unit
+  std::string container;
+  int32_t parent_pid = 0;
+  std::string parent_command;
+};
+
+/// One socket's life. Each moment stands on both clocks, in microseconds: boot time (since this
+/// boot, never jumps) decides order, length and what was open when; wall time (since 1970 UTC) is
+/// what the clock showed then. The store keeps boot times and the steps of the wall clock, and
+/// gives back wall times made from those.
+struct RecordedSocket {
+  uint64_t cookie = 0;
+  uint32_t boot = 0;
+  uint32_t netns = 0;
+  uint32_t interface = 0;  ///< bound interface index, 0 = any
+  Protocol protocol = Protocol::kTcp;
+  SocketRole role = SocketRole::kBound;
+  Endpoint local;
+  Endpoint remote;
+  int64_t opened_boot_us = 0;
+  int64_t opened_us = 0;                  ///< wall
+  std::optional<int64_t> closed_boot_us;  ///< set exactly when closed_us is
+  std::optional<int64_t> closed_us;       ///< wall; nothing: still open when last heard of
+  bool opened_before = false;  ///< it was older than the recorder: opened is a latest guess
+  bool close_unseen = false;   ///< found gone by an inventory: closed is a latest guess
+  uint16_t error = 0;          ///< errno of a failed connect or bind where it is known
+  OwnerProof proof = OwnerProof::kNone;
+  std::string owner_reason;  ///< why nobody is named, a stable word; "" = not known, or not needed
+  int64_t owner = 0;         ///< RecordedProcess::id, 0 = nobody
+  int64_t creator = 0;       ///< when somebody else made the socket, 0 = the owner did
+  std::vector<int64_t> also_held_by;  ///< other processes whose descriptors an inventory saw
+  TrafficTotals totals;
+};
+
+/// A stretch of wall time in which events were lost or nobody recorded.
+struct RecordedGap {
+  uint32_t boot = 0;
+  int64_t from_us = 0;
+  int64_t until_us = 0;
+  std::string kind;   ///< "not-recording", "ring-full", "recursion", "storage-full", "no-bpf"
+  uint64_t lost = 0;  ///< events known to be lost, 0 = cannot be counted
+};
+
+}  // namespace model

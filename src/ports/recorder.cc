@@ -1,0 +1,486 @@
+#include "ports/recorder.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+
+namespace ports {
+namespace {
+
+using model::OwnerProof;
+using model::RecordedSocket;
+using model::SocketEventKind;
+using model::SocketRole;
+
+constexpr uint64_t kSecondNs = 1'000'000'000;
+// /proc tells the start of a process to the clock tick (USER_HZ is 100 on every Linux), the kernel
+// to the nanosecond; the tick is what both can be compared by.
+constexpr uint64_t kTickNs = kSecondNs / 100;
+// Sockets are released after the exit event of their process, and rows may name it until they are
+// flushed; after this long nothing can refer to it any more.
+constexpr uint64_t kKeepExitedNs = 30 * kSecondNs;
+// Without exit events (no BPF, or one was lost) an unused process is forgotten after this long. If
+// it comes back it is stored once more, which costs a row and nothing else.
+constexpr uint64_t kKeepUnusedNs = 3600 * kSecondNs;
+constexpr uint64_t kForgetEveryNs = 10 * kSecondNs;
+// Two clocks cannot be read at once; a difference up to this is put down to that.
+constexpr int64_t kClockNoiseUs = 10'000;
+// A setting of the wall clock by less than this is kept, but is not worth a gap.
+constexpr int64_t kClockStepUs = 1'000'000;
+
+int64_t us_of(uint64_t boot_ns) { return static_cast<int64_t>(boot_ns / 1000); }
+
+std::string_view text_of(const std::array<char, 16>& command) {
+  return {command.data(), ::strnlen(command.data(), command.size())};
+}
+
+SocketRole role_of(const model::Socket& socket) {
+  using model::SocketState;
+  if (socket.state == SocketState::kListen) return SocketRole::kListener;
+  if (socket.remote.port == 0) return SocketRole::kBound;
+  // Which side dialled cannot be seen afterwards; the caller knows the listeners and may correct
+  // it.
+  return SocketRole::kOutgoing;
+}
+
+// Of an inventory's sockets, those with a port and a program's life still in them.
+bool is_programs_own(const model::Socket& socket) {
+  using model::Holding;
+  return socket.cookie != 0 && socket.local.port != 0 && socket.protocol != model::Protocol::kRaw &&
+         socket.holding != Holding::kTimeWait && socket.holding != Holding::kHandshake &&
+         socket.holding != Holding::kOrphaned;
+}
+
+// Tells an incoming connection from an outgoing one after the fact: it is on a port that is
+// listened on in its namespace.
+class Listeners {
+ public:
+  explicit Listeners(const model::Inventory& inventory) {
+    for (const auto& socket : inventory.sockets) {
+      if (socket.state == model::SocketState::kListen) ports_.insert(key(socket));
+    }
+  }
+  [[nodiscard]] bool took(const model::Socket& socket) const {
+    return socket.protocol == model::Protocol::kTcp && socket.remote.port != 0 &&
+           ports_.contains(key(socket));
+  }
+
+ private:
+  static uint64_t key(const model::Socket& socket) {
+    return uint64_t{socket.netns} << 16U | socket.local.port;
+  }
+  std::unordered_set<uint64_t> ports_;
+};
+
+}  // namespace
+
+size_t Recorder::ProcessKeyHash::operator()(const ProcessKey& key) const {
+  return (static_cast<uint64_t>(key.pid) << 40U ^ key.start_tick) * 0x9E3779B97F4A7C15U;
+}
+
+Recorder::ProcessKey Recorder::key_of(int32_t pid, uint64_t start_time_ns) {
+  return {pid, start_time_ns / kTickNs};
+}
+
+Recorder::Recorder(ProcessSource& processes, TimelineWriter::Boot boot, ClockReading now,
+                   std::vector<RecordedSocket> left_open, int64_t recorded_until_us)
+    : processes_(processes),
+      boot_(boot),
+      now_(now),
+      before_(now),
+      next_process_id_(boot.next_process_id) {
+  const int64_t wall_minus_boot_us = now.wall_us - us_of(now.boot_ns);
+  clock_.add({0, wall_minus_boot_us});
+  batch_.clock_steps.push_back({us_of(now.boot_ns), wall_minus_boot_us});
+  if (recorded_until_us != 0) add_gap("not-recording", recorded_until_us, now.wall_us, 0);
+  for (auto& row : left_open) {
+    if (row.boot == boot_.number) {
+      const uint64_t cookie = row.cookie;
+      live_.emplace(cookie, Live{.row = std::move(row), .changed = false, .opened_ns = 0});
+      continue;
+    }
+    // The machine was restarted: whatever was open ended with the boot, at a time nobody saw.
+    row.closed_boot_us = std::max(boot_.recorded_until_boot_us, row.opened_boot_us);
+    row.closed_us = std::max(recorded_until_us, row.opened_us);
+    row.close_unseen = true;
+    batch_.closed.push_back(std::move(row));
+  }
+}
+
+int64_t Recorder::wall_of(uint64_t boot_ns) const { return clock_.wall_us(us_of(boot_ns)); }
+
+void Recorder::open_at(RecordedSocket& row, uint64_t boot_ns) const {
+  row.opened_boot_us = us_of(boot_ns);
+  row.opened_us = wall_of(boot_ns);
+}
+
+// Events of different processors may come a little out of order; nothing closes before it opens.
+void Recorder::close_at(RecordedSocket& row, uint64_t boot_ns) const {
+  row.closed_boot_us = std::max(us_of(boot_ns), row.opened_boot_us);
+  row.closed_us = *row.closed_boot_us == row.opened_boot_us ? row.opened_us : wall_of(boot_ns);
+}
+
+void Recorder::set_clock(ClockReading now) {
+  const int64_t expected_us = wall_of(now.boot_ns);
+  const int64_t step_us = now.wall_us - expected_us;
+  if (std::abs(step_us) > kClockNoiseUs) {
+    // It was set at some moment since the last reading; what happened since is put on the new time.
+    const model::ClockStep step{us_of(now_.boot_ns) + 1, now.wall_us - us_of(now.boot_ns)};
+    clock_.add(step);
+    batch_.clock_steps.push_back(step);
+  }
+  if (std::abs(step_us) > kClockStepUs) {
+    add_gap("clock-set", std::min(expected_us, now.wall_us), std::max(expected_us, now.wall_us), 0);
+  }
+  before_ = std::exchange(now_, now);
+}
+
+void Recorder::add_gap(std::string kind, int64_t from_us, int64_t until_us, uint64_t lost) {
+  model::RecordedGap gap;
+  gap.boot = boot_.number;
+  gap.from_us = from_us;
+  gap.until_us = until_us;
+  gap.kind = std::move(kind);
+  gap.lost = lost;
+  batch_.gaps.push_back(std::move(gap));
+}
+
+void Recorder::lost(const model::LossCounters& more) {
+  const std::pair<const char*, uint64_t> kinds[] = {{"ring-full", more.ring_full},
+                                                    {"recursion", more.recursion_misses},
+                                                    {"storage-full", more.storage_full}};
+  for (const auto& [kind, count] : kinds) {
+    if (count != 0) add_gap(kind, before_.wall_us, now_.wall_us, count);
+  }
+}
+
+// ---- processes -------------------------------------------------------------------------------
+
+Recorder::Known& Recorder::known(const ProcessKey& key, uint64_t start_time_ns) {
+  const auto [at, added] = known_.try_emplace(key);
+  Known& one = at->second;
+  if (added) {
+    one.process.id = next_process_id_++;
+    one.process.boot = boot_.number;
+    one.process.pid = key.pid;
+    one.process.start_time_ns = start_time_ns;
+    keys_by_id_.emplace(one.process.id, key);
+  }
+  one.used_ns = now_.boot_ns;
+  return one;
+}
+
+// Asks /proc once, at the first need: a process that ended by now keeps what its events told.
+void Recorder::ask(Known& one) {
+  if (std::exchange(one.asked, true)) return;
+  const model::Process found = processes_.read(one.process.pid, one.process.start_time_ns);
+  if (found.gone) return;
+  one.process.uid = found.uid;
+  one.process.user = found.user;
+  if (!found.command.empty()) one.process.command = found.command;
+  if (!found.exe.empty()) one.process.exe = found.exe;
+  one.process.unit =
+      found.placement.unit.empty() ? found.placement.user_unit : found.placement.unit;
+  one.process.container = found.placement.container;
+  one.process.parent_pid = found.parent_pid;
+  if (const auto parents = processes_.ancestors(one.process.pid); !parents.empty()) {
+    one.process.parent_command = parents.front().command;
+  }
+}
+
+int64_t Recorder::owner_id(const model::Actor& actor) {
+  if (actor.pid == 0) return 0;
+  Known& one = known(key_of(actor.pid, actor.start_time_ns), actor.start_time_ns);
+  if (one.process.command.empty()) {
+    one.process.command = text_of(actor.command);
+    one.process.uid = actor.uid;
+  }
+  ask(one);
+  if (!std::exchange(one.stored, true)) one.changed = true;
+  return one.process.id;
+}
+
+int64_t Recorder::owner_id(const model::Process& process) {
+  Known& one = known(key_of(process.pid, process.start_time_ns), process.start_time_ns);
+  if (one.process.command.empty()) one.process.command = process.command;
+  ask(one);
+  if (!std::exchange(one.stored, true)) one.changed = true;
+  return one.process.id;
+}
+
+const model::RecordedProcess* Recorder::process(int64_t id) const {
+  const auto key = keys_by_id_.find(id);
+  if (key == keys_by_id_.end()) return nullptr;
+  const auto at = known_.find(key->second);
+  return at == known_.end() ? nullptr : &at->second.process;
+}
+
+void Recorder::take_process(const model::ProcessEvent& event) {
+  const ProcessKey key = key_of(event.process.pid, event.process.start_time_ns);
+  if (event.kind == model::ProcessEventKind::kExit) {
+    // Keep it for the sockets that are still to be released, and no longer.
+    if (const auto at = known_.find(key); at != known_.end()) {
+      at->second.used_ns = now_.boot_ns - std::min(now_.boot_ns, kKeepUnusedNs - kKeepExitedNs);
+    }
+    return;
+  }
+  Known& one = known(key, event.process.start_time_ns);
+  one.process.uid = event.process.uid;
+  one.process.command = text_of(event.process.command);
+  if (event.parent_pid != 0) {
+    one.process.parent_pid = event.parent_pid;
+    const auto parent = known_.find(key_of(event.parent_pid, event.parent_start_time_ns));
+    if (parent != known_.end()) {
+      one.process.parent_command = parent->second.process.command;
+      if (event.kind == model::ProcessEventKind::kFork) {
+        one.process.exe = parent->second.process.exe;
+      }
+    }
+  }
+  if (event.kind == model::ProcessEventKind::kExec) {
+    one.process.exe = event.exe;
+    // Another program now: what was read of it before the exec is no longer true.
+    one.asked = false;
+    one.changed = one.stored;
+  }
+}
+
+void Recorder::forget_processes() {
+  std::unordered_set<int64_t> in_use;
+  for (const auto& [cookie, live] : live_) {
+    in_use.insert(live.row.owner);
+    in_use.insert(live.row.creator);
+    in_use.insert(live.row.also_held_by.begin(), live.row.also_held_by.end());
+  }
+  std::erase_if(known_, [&](const auto& item) {
+    const Known& one = item.second;
+    if (now_.boot_ns - one.used_ns < kKeepUnusedNs || in_use.contains(one.process.id)) return false;
+    keys_by_id_.erase(one.process.id);
+    return true;
+  });
+}
+
+// ---- sockets ---------------------------------------------------------------------------------
+
+void Recorder::take(const model::Event& event) {
+  if (const auto* socket = std::get_if<model::SocketEvent>(&event)) {
+    take_socket(*socket);
+  } else if (const auto* process = std::get_if<model::ProcessEvent>(&event)) {
+    take_process(*process);
+  } else if (const auto* reset = std::get_if<model::ResetEvent>(&event)) {
+    take_reset(*reset);
+  }
+}
+
+void Recorder::take_socket(const model::SocketEvent& event) {
+  switch (event.kind) {
+    case SocketEventKind::kBound:
+      return open(event, SocketRole::kBound);
+    case SocketEventKind::kListening:
+      return open(event, SocketRole::kListener);
+    case SocketEventKind::kConnected:
+      return open(event, SocketRole::kOutgoing);
+    case SocketEventKind::kAccepted:
+      return open(event, SocketRole::kIncoming);
+    case SocketEventKind::kClosed:
+      return close(event);
+    case SocketEventKind::kConnectFailed:
+      return add_instant(event, SocketRole::kConnectFailed);
+    case SocketEventKind::kBindFailed:
+      return add_instant(event, SocketRole::kBindFailed);
+  }
+}
+
+void Recorder::take_reset(const model::ResetEvent& event) {
+  RecordedSocket row;
+  row.boot = boot_.number;
+  row.netns = event.netns;
+  row.role = SocketRole::kRefused;
+  row.local = event.local;
+  row.remote = event.remote;
+  open_at(row, event.time_ns);
+  close_at(row, event.time_ns);
+  batch_.closed.push_back(std::move(row));
+}
+
+// Names the owner from who acts in this event, never weakening what is known already.
+void Recorder::name_owner(RecordedSocket& row, const model::SocketEvent& event) {
+  const bool accepted = row.role == SocketRole::kIncoming;
+  if (event.actor.pid != 0 && row.proof != OwnerProof::kActed &&
+      (event.kind != SocketEventKind::kClosed || accepted || row.proof == OwnerProof::kNone)) {
+    const int64_t before = row.owner;
+    const bool was_seen_holding = row.proof == OwnerProof::kHeld;
+    row.owner = owner_id(event.actor);
+    row.proof = OwnerProof::kActed;
+    if (before != 0 && before != row.owner) {
+      if (was_seen_holding) {
+        row.also_held_by.push_back(before);
+      } else if (row.creator == 0) {
+        row.creator = before;
+      }
+    }
+    std::erase(row.also_held_by, row.owner);
+  }
+  if (event.creator.pid == 0) return;
+  if (row.proof == OwnerProof::kNone) {
+    row.owner = owner_id(event.creator);
+    row.proof = OwnerProof::kInherited;
+  } else if (row.creator == 0) {
+    const int64_t creator = owner_id(event.creator);
+    if (creator != row.owner) row.creator = creator;
+  }
+}
+
+void Recorder::open(const model::SocketEvent& event, SocketRole role) {
+  auto [at, added] = live_.try_emplace(event.cookie);
+  Live& live = at->second;
+  RecordedSocket& row = live.row;
+  live.changed = true;
+  if (added || row.opened_before) {
+    row.cookie = event.cookie;
+    row.boot = boot_.number;
+    row.netns = event.netns;
+    row.protocol = event.protocol;
+    row.interface = event.interface;
+    open_at(row, event.time_ns);
+    row.opened_before = false;
+    live.opened_ns = event.time_ns;
+  }
+  row.role = role;
+  row.local = event.local;
+  // A UDP socket that loses its peer again reports none; the last peer is worth more than nothing.
+  if (event.remote.port != 0) row.remote = event.remote;
+  name_owner(row, event);
+}
+
+void Recorder::close(const model::SocketEvent& event) {
+  const auto at = live_.find(event.cookie);
+  if (at == live_.end() && event.local.port == 0) return;  // it never had a port
+  RecordedSocket row;
+  if (at != live_.end()) {
+    row = std::move(at->second.row);
+    live_.erase(at);
+  } else {
+    row.cookie = event.cookie;
+    row.boot = boot_.number;
+    row.netns = event.netns;
+    row.protocol = event.protocol;
+    row.role = event.remote.port != 0 ? SocketRole::kOutgoing : SocketRole::kBound;
+    row.opened_before = event.created_ns == 0;
+    row.interface = event.interface;
+    open_at(row, event.created_ns == 0 ? event.time_ns : event.created_ns);
+  }
+  // After a reset the kernel has taken the port away; then the opening's tuple stands.
+  if (event.local.port != 0) row.local = event.local;
+  if (event.remote.port != 0) row.remote = event.remote;
+  close_at(row, event.time_ns);
+  row.totals = event.totals;
+  name_owner(row, event);
+  batch_.closed.push_back(std::move(row));
+}
+
+void Recorder::add_instant(const model::SocketEvent& event, SocketRole role) {
+  RecordedSocket row;
+  row.cookie = event.cookie;
+  row.boot = boot_.number;
+  row.netns = event.netns;
+  row.protocol = event.protocol;
+  row.interface = event.interface;
+  row.role = role;
+  row.error = event.error;
+  row.local = event.local;
+  row.remote = event.remote;
+  open_at(row, event.time_ns);
+  close_at(row, event.time_ns);
+  name_owner(row, event);
+  batch_.closed.push_back(std::move(row));
+}
+
+// ---- inventories -----------------------------------------------------------------------------
+
+void Recorder::name_holders(Live& live, const model::Inventory& inventory,
+                            const model::Socket& socket) {
+  RecordedSocket& row = live.row;
+  for (const auto& owner : inventory.owners_of(socket)) {
+    const int64_t id = owner_id(inventory.processes[owner.process]);
+    if (id == row.owner && row.proof != OwnerProof::kInherited) continue;
+    if (row.proof == OwnerProof::kNone || row.proof == OwnerProof::kInherited) {
+      if (row.owner != 0 && row.owner != id && row.creator == 0) row.creator = row.owner;
+      row.owner = id;
+      row.proof = OwnerProof::kHeld;
+      live.changed = true;
+    } else if (std::ranges::find(row.also_held_by, id) == row.also_held_by.end()) {
+      row.also_held_by.push_back(id);
+      live.changed = true;
+    }
+  }
+}
+
+// A socket that was open before we could see it being opened.
+RecordedSocket Recorder::row_of(const model::Socket& socket, uint64_t seen_ns,
+                                bool incoming) const {
+  RecordedSocket row;
+  row.cookie = socket.cookie;
+  row.boot = boot_.number;
+  row.netns = socket.netns;
+  row.protocol = socket.protocol;
+  row.role = incoming ? SocketRole::kIncoming : role_of(socket);
+  row.local = socket.local;
+  row.remote = socket.remote;
+  row.interface = socket.interface;
+  open_at(row, seen_ns);
+  row.opened_before = true;
+  return row;
+}
+
+void Recorder::resync(const model::Inventory& inventory, ClockReading begun) {
+  const Listeners listeners(inventory);
+  std::unordered_set<uint64_t> seen;
+  for (const auto& socket : inventory.sockets) {
+    if (!is_programs_own(socket)) continue;
+    seen.insert(socket.cookie);
+    auto at = live_.find(socket.cookie);
+    if (at == live_.end()) {
+      Live live;
+      live.row = row_of(socket, begun.boot_ns, listeners.took(socket));
+      at = live_.emplace(socket.cookie, std::move(live)).first;
+    }
+    name_holders(at->second, inventory, socket);
+  }
+  for (auto at = live_.begin(); at != live_.end();) {
+    Live& live = at->second;
+    const model::NetNamespace* home = inventory.find_namespace(live.row.netns);
+    const bool looked = home == nullptr || home->tables_read;
+    // What is younger than the look could not be in it.
+    if (seen.contains(at->first) || !looked || live.opened_ns > begun.boot_ns) {
+      ++at;
+      continue;
+    }
+    close_at(live.row, begun.boot_ns);
+    live.row.close_unseen = true;
+    batch_.closed.push_back(std::move(live.row));
+    at = live_.erase(at);
+  }
+}
+
+TimelineBatch Recorder::flush() {
+  for (auto& [cookie, live] : live_) {
+    if (std::exchange(live.changed, false)) batch_.opened.push_back(live.row);
+  }
+  for (auto& [key, one] : known_) {
+    if (std::exchange(one.changed, false)) batch_.processes.push_back(one.process);
+  }
+  if (now_.boot_ns - forgot_ns_ > kForgetEveryNs) {
+    forgot_ns_ = now_.boot_ns;
+    forget_processes();
+  }
+  batch_.boot = boot_.number;
+  batch_.recorded_until_boot_us = us_of(now_.boot_ns);
+  batch_.recorded_until_us = now_.wall_us;
+  return std::exchange(batch_, {});
+}
+
+}  // namespace ports

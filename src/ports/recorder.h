@@ -1,0 +1,119 @@
+// Recorder: turns what the kernel tells (events) and what a look around shows (inventories) into
+// rows of the timeline. It joins by socket cookie, decides the owner, and names what was lost. Pure
+// but for the process source: time comes in with set_clock(), nothing is written here. One thread.
+//
+// Attribution, most certain first (model::OwnerProof):
+//   kActed      the process bound, connected or listened, or closed the last descriptor
+//   kHeld       an inventory saw a descriptor of it
+//   kInherited  only the maker of the socket, or of the listener it came through, is known
+// A closer counts only where nobody acted before: on an accepted connection the process that closes
+// the last descriptor is the one that served it, while the listener's maker may be its parent.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "model/clock_history.h"
+#include "model/event.h"
+#include "model/inventory.h"
+#include "model/recorded_socket.h"
+#include "ports/process_source.h"
+#include "ports/timeline.h"
+
+namespace ports {
+
+/// One moment on both clocks, sampled together.
+struct ClockReading {
+  uint64_t boot_ns = 0;  ///< CLOCK_BOOTTIME
+  int64_t wall_us = 0;   ///< CLOCK_REALTIME, microseconds since 1970
+};
+
+class Recorder {
+ public:
+  /// `left_open` are the sockets that the store still holds as open from an earlier recorder, which
+  /// wrote last at `recorded_until_us` (0 = there was none).
+  Recorder(ProcessSource& processes, TimelineWriter::Boot boot, ClockReading now,
+           std::vector<model::RecordedSocket> left_open, int64_t recorded_until_us);
+
+  /// Once before each round of take(). A step of the wall clock is noticed here: it goes into the
+  /// batch, and where it is large it is a gap of kind "clock-set" too.
+  void set_clock(ClockReading now);
+
+  void take(const model::Event& event);
+
+  /// Merges what an inventory shows: sockets we did not know are added as opened before, known ones
+  /// get their holders, and those that are gone are closed with `close_unseen`. Call it with all
+  /// events drained that came before the inventory was begun at `begun`.
+  void resync(const model::Inventory& inventory, ClockReading begun);
+
+  /// Events of these kinds were lost since the last call of set_clock() but one.
+  void lost(const model::LossCounters& more);
+
+  /// What is new since the last flush, for the store and for watchers. All events before the last
+  /// set_clock() must have been taken.
+  TimelineBatch flush();
+
+  [[nodiscard]] size_t open_sockets() const { return live_.size(); }
+  /// A process by the id that rows carry; nullptr when it is not remembered any more.
+  [[nodiscard]] const model::RecordedProcess* process(int64_t id) const;
+
+ private:
+  struct Live {
+    model::RecordedSocket row;
+    bool changed = true;  // since the last flush
+    uint64_t opened_ns = 0;
+  };
+  struct ProcessKey {
+    int32_t pid = 0;
+    uint64_t start_tick = 0;
+    bool operator==(const ProcessKey&) const = default;
+  };
+  struct ProcessKeyHash {
+    size_t operator()(const ProcessKey& key) const;
+  };
+  struct Known {
+    model::RecordedProcess process;
+    uint64_t used_ns = 0;  // boot time of the last use, for forgetting
+    bool stored = false;   // a row refers to it, so the store must have it
+    bool changed = false;  // since the last flush
+    bool asked = false;    // the process source has been asked
+  };
+
+  static ProcessKey key_of(int32_t pid, uint64_t start_time_ns);
+  [[nodiscard]] int64_t wall_of(uint64_t boot_ns) const;
+  void open_at(model::RecordedSocket& row, uint64_t boot_ns) const;
+  void close_at(model::RecordedSocket& row, uint64_t boot_ns) const;
+  Known& known(const ProcessKey& key, uint64_t start_time_ns);
+  int64_t owner_id(const model::Actor& actor);
+  int64_t owner_id(const model::Process& process);
+  void ask(Known& one);
+  void forget_processes();
+
+  void take_socket(const model::SocketEvent& event);
+  void take_process(const model::ProcessEvent& event);
+  void take_reset(const model::ResetEvent& event);
+  void open(const model::SocketEvent& event, model::SocketRole role);
+  void close(const model::SocketEvent& event);
+  void add_instant(const model::SocketEvent& event, model::SocketRole role);
+  void name_owner(model::RecordedSocket& row, const model::SocketEvent& event);
+  void name_holders(Live& live, const model::Inventory& inventory, const model::Socket& socket);
+  [[nodiscard]] model::RecordedSocket row_of(const model::Socket& socket, uint64_t seen_ns,
+                                             bool incoming) const;
+  void add_gap(std::string kind, int64_t from_us, int64_t until_us, uint64_t lost);
+
+  ProcessSource& processes_;
+  TimelineWriter::Boot boot_;
+  ClockReading now_;
+  ClockReading before_;
+  model::ClockHistory clock_;
+  int64_t next_process_id_;
+  uint64_t forgot_ns_ = 0;
+  std::unordered_map<uint64_t, Live> live_;
+  std::unordered_map<ProcessKey, Known, ProcessKeyHash> known_;
+  std::unordered_map<int64_t, ProcessKey> keys_by_id_;
+  TimelineBatch batch_;
+};
+
+}  // namespace ports

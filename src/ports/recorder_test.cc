@@ -1,0 +1,361 @@
+#include "ports/recorder.h"
+
+#include <cstring>
+
+#include <gtest/gtest.h>
+
+#include "testkit/fake_process_source.h"
+
+namespace {
+
+using model::OwnerProof;
+using model::SocketEventKind;
+using model::SocketRole;
+
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr int64_t kEpochUs = 1'700'000'000'000'000;
+
+ports::ClockReading at(uint64_t seconds) {
+  return {seconds * kSecond, kEpochUs + static_cast<int64_t>(seconds) * 1'000'000};
+}
+
+model::Actor actor(int32_t pid, const char* command, uint64_t start_s = 1) {
+  model::Actor out;
+  out.pid = pid;
+  out.uid = 1000;
+  out.start_time_ns = start_s * kSecond;
+  std::strncpy(out.command.data(), command, out.command.size() - 1);
+  return out;
+}
+
+model::SocketEvent event(SocketEventKind kind, uint64_t cookie, uint64_t seconds) {
+  model::SocketEvent out;
+  out.kind = kind;
+  out.cookie = cookie;
+  out.time_ns = seconds * kSecond;
+  out.created_ns = seconds * kSecond - 1000;
+  out.local = {*model::parse_ip_address("127.0.0.1"), 56744};
+  out.remote = {*model::parse_ip_address("127.0.0.1"), 443};
+  out.netns = 7;
+  return out;
+}
+
+class RecorderTest : public testing::Test {
+ protected:
+  ports::Recorder make(std::vector<model::RecordedSocket> left_open = {}, int64_t until_us = 0) {
+    return {
+        processes_, {.number = 3, .next_process_id = 50}, at(10), std::move(left_open), until_us};
+  }
+  model::Inventory inventory(const std::vector<model::Socket>& sockets) {
+    model::Inventory out;
+    out.sockets = sockets;
+    model::NetNamespace home;
+    home.inode = 7;
+    home.tables_read = true;
+    out.namespaces.push_back(home);
+    return out;
+  }
+  static model::Socket socket(uint64_t cookie, uint16_t port, model::SocketState state) {
+    model::Socket out;
+    out.cookie = cookie;
+    out.netns = 7;
+    out.local.port = port;
+    out.state = state;
+    if (state == model::SocketState::kEstablished) out.remote.port = 40000;
+    return out;
+  }
+  static void own(model::Inventory& inventory, size_t index, std::vector<int32_t> pids) {
+    auto& socket = inventory.sockets[index];
+    socket.holding = model::Holding::kOwned;
+    socket.first_owner = static_cast<uint32_t>(inventory.owners.size());
+    socket.owner_count = static_cast<uint32_t>(pids.size());
+    for (const int32_t pid : pids) {
+      model::Process process;
+      process.pid = pid;
+      process.start_time_ns = kSecond;
+      inventory.owners.push_back({static_cast<uint32_t>(inventory.processes.size()), pid, 3});
+      inventory.processes.push_back(process);
+    }
+  }
+  testkit::FakeProcessSource processes_;
+};
+
+TEST_F(RecorderTest, AConnectionThatLivedBetweenTwoFlushesIsOneClosedRow) {
+  auto recorder = make();
+  auto opened = event(SocketEventKind::kConnected, 1, 9);
+  opened.actor = opened.creator = actor(20, "curl");
+  auto closed = event(SocketEventKind::kClosed, 1, 10);
+  closed.local.port = 0;  // after a reset the kernel has taken the port away
+  closed.actor = actor(20, "curl");
+  closed.totals.bytes_sent = 77;
+  recorder.take(opened);
+  recorder.take(closed);
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.closed.size(), 1U);
+  EXPECT_TRUE(batch.opened.empty());
+  const auto& row = batch.closed[0];
+  EXPECT_EQ(row.local.port, 56744);
+  EXPECT_EQ(row.role, SocketRole::kOutgoing);
+  EXPECT_EQ(row.opened_us, at(9).wall_us);
+  EXPECT_EQ(row.closed_us, at(10).wall_us);
+  EXPECT_EQ(row.totals.bytes_sent, 77U);
+  EXPECT_EQ(row.proof, OwnerProof::kActed);
+  ASSERT_EQ(batch.processes.size(), 1U);
+  EXPECT_EQ(batch.processes[0].id, row.owner);
+  EXPECT_EQ(batch.processes[0].id, 50);
+  EXPECT_EQ(batch.processes[0].command, "curl");
+  EXPECT_EQ(recorder.open_sockets(), 0U);
+}
+
+TEST_F(RecorderTest, AnAcceptedConnectionBelongsToWhoClosedItNotToTheListenersMaker) {
+  auto recorder = make();
+  auto accepted = event(SocketEventKind::kAccepted, 1, 9);
+  accepted.creator = actor(20, "master");
+  recorder.take(accepted);
+  auto batch = recorder.flush();
+  ASSERT_EQ(batch.opened.size(), 1U);
+  EXPECT_EQ(batch.opened[0].proof, OwnerProof::kInherited);
+  auto closed = event(SocketEventKind::kClosed, 1, 10);
+  closed.creator = actor(20, "master");
+  closed.actor = actor(21, "worker");
+  recorder.take(closed);
+  batch = recorder.flush();
+  ASSERT_EQ(batch.closed.size(), 1U);
+  EXPECT_EQ(batch.closed[0].proof, OwnerProof::kActed);
+  EXPECT_EQ(recorder.process(batch.closed[0].owner)->command, "worker");
+  EXPECT_EQ(recorder.process(batch.closed[0].creator)->command, "master");
+}
+
+TEST_F(RecorderTest, ACloserDoesNotReplaceWhoConnected) {
+  auto recorder = make();
+  auto connected = event(SocketEventKind::kConnected, 1, 9);
+  connected.actor = connected.creator = actor(20, "parent");
+  auto closed = event(SocketEventKind::kClosed, 1, 10);
+  closed.actor = actor(21, "child");
+  recorder.take(connected);
+  recorder.take(closed);
+  const auto batch = recorder.flush();
+  EXPECT_EQ(recorder.process(batch.closed[0].owner)->command, "parent");
+}
+
+TEST_F(RecorderTest, NamesNobodyWhenNobodyIsKnown) {
+  auto recorder = make();
+  recorder.take(event(SocketEventKind::kClosed, 1, 10));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.closed.size(), 1U);
+  EXPECT_EQ(batch.closed[0].owner, 0);
+  EXPECT_EQ(batch.closed[0].proof, OwnerProof::kNone);
+}
+
+TEST_F(RecorderTest, ASocketThatNeverHadAPortLeavesNoRow) {
+  auto recorder = make();
+  auto closed = event(SocketEventKind::kClosed, 1, 10);
+  closed.local.port = 0;
+  recorder.take(closed);
+  EXPECT_TRUE(recorder.flush().closed.empty());
+}
+
+TEST_F(RecorderTest, ADeadProcessIsNamedByItsExec) {
+  auto recorder = make();
+  model::ProcessEvent exec;
+  exec.kind = model::ProcessEventKind::kExec;
+  exec.process = actor(20, "beacon");
+  exec.exe = "/tmp/beacon";
+  recorder.take(exec);
+  model::ProcessEvent exit = exec;
+  exit.kind = model::ProcessEventKind::kExit;
+  recorder.take(exit);
+  auto closed = event(SocketEventKind::kClosed, 1, 10);
+  closed.actor = actor(20, "beacon");
+  recorder.take(closed);
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.processes.size(), 1U);
+  EXPECT_EQ(batch.processes[0].exe, "/tmp/beacon");
+}
+
+TEST_F(RecorderTest, ALivingProcessIsAskedForItsUnit) {
+  processes_.add(20, "sshd").placement.unit = "ssh.service";
+  auto recorder = make();
+  auto listening = event(SocketEventKind::kListening, 1, 10);
+  listening.actor = actor(20, "sshd");
+  recorder.take(listening);
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.processes.size(), 1U);
+  EXPECT_EQ(batch.processes[0].unit, "ssh.service");
+  EXPECT_EQ(batch.processes[0].exe, "/usr/sbin/sshd");
+}
+
+TEST_F(RecorderTest, TheSamePidWithAnotherStartIsAnotherProcess) {
+  auto recorder = make();
+  auto first = event(SocketEventKind::kConnectFailed, 1, 9);
+  first.actor = actor(20, "old", 1);
+  auto second = event(SocketEventKind::kConnectFailed, 2, 10);
+  second.actor = actor(20, "new", 8);
+  recorder.take(first);
+  recorder.take(second);
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.closed.size(), 2U);
+  EXPECT_NE(batch.closed[0].owner, batch.closed[1].owner);
+}
+
+TEST_F(RecorderTest, AnInventoryAddsWhatWasOpenBeforeAndNamesEveryHolder) {
+  auto recorder = make();
+  auto look = inventory({socket(5, 22, model::SocketState::kListen),
+                         socket(6, 22, model::SocketState::kEstablished)});
+  own(look, 0, {20, 21});
+  recorder.resync(look, at(10));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.opened.size(), 2U);
+  const auto& listener = batch.opened[batch.opened[0].cookie == 5 ? 0 : 1];
+  const auto& incoming = batch.opened[batch.opened[0].cookie == 5 ? 1 : 0];
+  EXPECT_TRUE(listener.opened_before);
+  EXPECT_EQ(listener.proof, OwnerProof::kHeld);
+  EXPECT_EQ(recorder.process(listener.owner)->pid, 20);
+  ASSERT_EQ(listener.also_held_by.size(), 1U);
+  EXPECT_EQ(recorder.process(listener.also_held_by[0])->pid, 21);
+  EXPECT_EQ(incoming.role, SocketRole::kIncoming);
+}
+
+TEST_F(RecorderTest, AnInventoryNamesWhoHoldsAnAcceptedConnection) {
+  auto recorder = make();
+  auto accepted = event(SocketEventKind::kAccepted, 6, 9);
+  accepted.creator = actor(20, "master");
+  recorder.take(accepted);
+  auto look = inventory({socket(6, 56744, model::SocketState::kEstablished)});
+  own(look, 0, {21});
+  recorder.resync(look, at(10));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.opened.size(), 1U);
+  EXPECT_EQ(recorder.process(batch.opened[0].owner)->pid, 21);
+  EXPECT_EQ(recorder.process(batch.opened[0].creator)->pid, 20);
+  EXPECT_EQ(batch.opened[0].proof, OwnerProof::kHeld);
+}
+
+TEST_F(RecorderTest, AHolderThatAnInventorySawIsKeptWhenAnotherClosesLast) {
+  auto recorder = make();
+  recorder.take(event(SocketEventKind::kAccepted, 6, 9));
+  auto look = inventory({socket(6, 56744, model::SocketState::kEstablished)});
+  own(look, 0, {21});
+  recorder.resync(look, at(10));
+  auto closed = event(SocketEventKind::kClosed, 6, 10);
+  closed.actor = actor(22, "child");
+  recorder.take(closed);
+  const auto batch = recorder.flush();
+  EXPECT_EQ(recorder.process(batch.closed[0].owner)->pid, 22);
+  ASSERT_EQ(batch.closed[0].also_held_by.size(), 1U);
+  EXPECT_EQ(recorder.process(batch.closed[0].also_held_by[0])->pid, 21);
+  EXPECT_EQ(batch.closed[0].creator, 0);
+}
+
+TEST_F(RecorderTest, WhatAnInventoryNoLongerShowsWasClosedUnseen) {
+  auto recorder = make();
+  recorder.take(event(SocketEventKind::kConnected, 1, 9));
+  recorder.take(event(SocketEventKind::kConnected, 2, 11));  // younger than the look
+  recorder.set_clock(at(12));
+  recorder.resync(inventory({}), at(10));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.closed.size(), 1U);
+  EXPECT_EQ(batch.closed[0].cookie, 1U);
+  EXPECT_TRUE(batch.closed[0].close_unseen);
+  EXPECT_EQ(recorder.open_sockets(), 1U);
+}
+
+TEST_F(RecorderTest, ANamespaceThatCouldNotBeReadClosesNothing) {
+  auto recorder = make();
+  recorder.take(event(SocketEventKind::kConnected, 1, 9));
+  auto look = inventory({});
+  look.namespaces[0].tables_read = false;
+  recorder.resync(look, at(10));
+  EXPECT_EQ(recorder.open_sockets(), 1U);
+}
+
+TEST_F(RecorderTest, GoesOnWithWhatAnEarlierRecorderLeftOpen) {
+  model::RecordedSocket same_boot;
+  same_boot.cookie = 5;
+  same_boot.boot = 3;
+  same_boot.netns = 7;
+  same_boot.opened_us = at(2).wall_us;
+  model::RecordedSocket earlier_boot = same_boot;
+  earlier_boot.boot = 2;
+  auto recorder = make({same_boot, earlier_boot}, at(4).wall_us);
+  recorder.resync(inventory({socket(5, 22, model::SocketState::kListen)}), at(10));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.closed.size(), 1U);
+  EXPECT_EQ(batch.closed[0].boot, 2U);
+  EXPECT_TRUE(batch.closed[0].close_unseen);
+  EXPECT_EQ(recorder.open_sockets(), 1U);
+  ASSERT_EQ(batch.gaps.size(), 1U);
+  EXPECT_EQ(batch.gaps[0].kind, "not-recording");
+  EXPECT_EQ(batch.gaps[0].from_us, at(4).wall_us);
+  EXPECT_EQ(batch.gaps[0].until_us, at(10).wall_us);
+}
+
+TEST_F(RecorderTest, EveryKindOfLossIsAGapOfItsOwn) {
+  auto recorder = make();
+  recorder.set_clock(at(12));
+  recorder.lost({.ring_full = 5, .recursion_misses = 2, .storage_full = 0});
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.gaps.size(), 2U);
+  EXPECT_EQ(batch.gaps[0].kind, "ring-full");
+  EXPECT_EQ(batch.gaps[0].lost, 5U);
+  EXPECT_EQ(batch.gaps[0].from_us, at(10).wall_us);
+  EXPECT_EQ(batch.gaps[0].until_us, at(12).wall_us);
+  EXPECT_EQ(batch.gaps[1].kind, "recursion");
+}
+
+TEST_F(RecorderTest, AStepOfTheWallClockIsKeptAndLaterTimesFollowIt) {
+  auto recorder = make();
+  auto jumped = at(12);
+  jumped.wall_us += 3'600'000'000;
+  recorder.set_clock(jumped);
+  recorder.take(event(SocketEventKind::kConnectFailed, 1, 11));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.gaps.size(), 1U);
+  EXPECT_EQ(batch.gaps[0].kind, "clock-set");
+  EXPECT_EQ(batch.closed[0].opened_us, at(11).wall_us + 3'600'000'000);
+  EXPECT_EQ(batch.closed[0].opened_boot_us, 11'000'000);
+  ASSERT_EQ(batch.clock_steps.size(), 2U);  // how the clock stood at first, and how it was set
+  EXPECT_EQ(batch.clock_steps[0].wall_minus_boot_us, kEpochUs);
+  EXPECT_EQ(batch.clock_steps[1].wall_minus_boot_us, kEpochUs + 3'600'000'000);
+}
+
+TEST_F(RecorderTest, ALifeHasItsTrueLengthWhenTheClockIsSetBackWithinIt) {
+  auto recorder = make();
+  recorder.take(event(SocketEventKind::kConnected, 1, 10));
+  auto back = at(15);
+  back.wall_us -= 3'600'000'000;
+  recorder.set_clock(back);
+  recorder.take(event(SocketEventKind::kClosed, 1, 14));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.closed.size(), 1U);
+  const auto& row = batch.closed[0];
+  EXPECT_EQ(*row.closed_boot_us - row.opened_boot_us, 4'000'000);
+  EXPECT_EQ(row.opened_us, at(10).wall_us);
+  EXPECT_EQ(*row.closed_us, at(14).wall_us - 3'600'000'000);
+}
+
+TEST_F(RecorderTest, AnOpenSocketIsWrittenAgainOnlyWhenItChanged) {
+  auto recorder = make();
+  recorder.take(event(SocketEventKind::kBound, 1, 9));
+  EXPECT_EQ(recorder.flush().opened.size(), 1U);
+  EXPECT_EQ(recorder.flush().opened.size(), 0U);
+  recorder.take(event(SocketEventKind::kListening, 1, 10));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.opened.size(), 1U);
+  EXPECT_EQ(batch.opened[0].role, SocketRole::kListener);
+  EXPECT_EQ(batch.opened[0].opened_us, at(9).wall_us);
+}
+
+TEST_F(RecorderTest, AResetSentForAClosedPortIsARowOfItsOwn) {
+  auto recorder = make();
+  model::ResetEvent reset;
+  reset.time_ns = 10 * kSecond;
+  reset.local.port = 1744;
+  recorder.take(reset);
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.closed.size(), 1U);
+  EXPECT_EQ(batch.closed[0].role, SocketRole::kRefused);
+  EXPECT_EQ(batch.closed[0].owner, 0);
+}
+
+}  // namespace

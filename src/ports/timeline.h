@@ -1,0 +1,136 @@
+// Timeline: every opening and closing, and who held a port at a moment. The domain owns the
+// interface; src/disk keeps it in SQLite, src/testkit in memory; one contract suite runs on both.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/clock_history.h"
+#include "model/inventory.h"
+#include "model/recorded_socket.h"
+
+namespace ports {
+
+/// What one flush of the recorder writes, all of it or nothing. It is applied in the order of the
+/// fields, but for `closed`, which goes before `opened`: a cookie in both is open afterwards.
+struct TimelineBatch {
+  uint32_t boot = 0;  ///< of the recorder; what was open in an earlier boot may be closed in it
+  /// Settings of the wall clock since the last batch, and in a recorder's first one how it stands
+  /// now. What differs by less than a millisecond from what the store knows is no step.
+  std::vector<model::ClockStep> clock_steps;
+  std::vector<model::RecordedProcess> processes;  ///< new, or with more known than before
+  std::vector<model::RecordedSocket> opened;      ///< still open
+  std::vector<model::RecordedSocket> closed;      ///< ended (also those that were `opened` before)
+  std::vector<model::RecordedGap> gaps;  ///< those of one kind less than a second apart become one
+  int64_t recorded_until_boot_us = 0;    ///< all that happened before this is in the store
+  int64_t recorded_until_us = 0;         ///< the same moment by the wall clock
+  model::PortPolicy policy;              ///< the host's ephemeral range at that time
+};
+
+/// Everything optional narrows. Rows come newest opening first.
+struct TimelineQuery {
+  /// Wall time; alive in any of them; empty = all times. A socket that is still open was alive from
+  /// its opening on, also after the last write: TimelineAnswer says how far that can be trusted.
+  std::vector<model::TimeWindow> windows;
+  std::optional<model::PortRange> port;  ///< local or remote
+  std::optional<model::PortRange> local_port;
+  /// An IPv4 address and the same one mapped into IPv6 are equal. A socket bound to any address of
+  /// a family that takes this one counts as local to it.
+  std::optional<model::IpAddress> local_address;
+  std::optional<model::IpAddress> remote_address;
+  std::optional<uint16_t> remote_port;
+  std::optional<model::Protocol> protocol;
+  std::optional<int32_t> pid;   ///< of the owner, the creator or another holder
+  std::optional<uint32_t> uid;  ///< only sockets whose owner is this user (what others may see)
+  std::string command;          ///< exactly, of the owner, creator or another holder; "" = any
+  size_t limit = 10'000;
+};
+
+struct TimelineRow {
+  model::RecordedSocket socket;
+  std::optional<model::RecordedProcess> owner;
+  std::optional<model::RecordedProcess> creator;
+  std::vector<model::RecordedProcess> also_held_by;
+};
+
+/// The rules by which the kernel handed out ports from a moment on.
+struct RecordedPolicy {
+  uint32_t boot = 0;
+  int64_t since_us = 0;  ///< wall
+  model::PortPolicy policy;
+};
+
+/// Outside of oldest_us..recorded_until_us, and inside of gaps, "no row" means "not recorded".
+struct TimelineAnswer {
+  std::vector<TimelineRow> rows;
+  bool more = false;                     ///< the limit cut the answer
+  std::vector<model::RecordedGap> gaps;  ///< that overlap the windows, oldest first
+  std::vector<RecordedPolicy> policies;  ///< in force in the windows, oldest first
+  int64_t oldest_us = 0;                 ///< as in TimelineStatus
+  int64_t recorded_until_us = 0;
+};
+
+/// How far answers reach and what it costs.
+struct TimelineStatus {
+  int64_t oldest_us = 0;  ///< what was open before is not known, or not all of it
+  int64_t recorded_until_us = 0;
+  uint64_t sockets = 0;
+  uint64_t open_sockets = 0;
+  uint64_t processes = 0;
+  uint64_t size_bytes = 0;   ///< on disk, all files
+  uint64_t events_lost = 0;  ///< counted in the gaps that are still kept
+};
+
+struct RetentionPolicy {
+  int64_t age_s = int64_t{30} * 24 * 3600;
+  uint64_t size_bytes = uint64_t{4} << 30U;
+};
+
+/// One writer; any number of readers in other processes, each with its own TimelineReader.
+class TimelineWriter {
+ public:
+  TimelineWriter() = default;
+  TimelineWriter(const TimelineWriter&) = delete;
+  TimelineWriter& operator=(const TimelineWriter&) = delete;
+  virtual ~TimelineWriter() = default;
+
+  /// Numbers this boot; the same boot id gives the same number again. Process ids from
+  /// `next_process_id` on are free: the recorder chooses them, so that a batch can refer to
+  /// processes that are new in it.
+  struct Boot {
+    uint32_t number = 0;
+    int64_t next_process_id = 1;
+    /// When the last batch before this call was written; 0 = none was. On the clock of *its* boot,
+    /// and by the wall clock of then.
+    int64_t recorded_until_boot_us = 0;
+    int64_t recorded_until_us = 0;
+  };
+  /// `boot_time_us`: wall time less boot time as the clock stands now.
+  virtual base::Result<Boot> begin_boot(const std::string& boot_id, int64_t boot_time_us) = 0;
+  /// Sockets that were open when the recorder last wrote, so that it can go on where it stood.
+  virtual base::Result<std::vector<model::RecordedSocket>> open_sockets() = 0;
+  /// Durable once it returns: a crash after it loses nothing of the batch. A failed write changes
+  /// nothing and may be tried again with the same batch. kCorrupt means that the store was found
+  /// damaged and was set aside: a fresh one begins with the next begin_boot(), and numbers of boots
+  /// and processes from before mean nothing to it.
+  virtual base::Result<void> write(const TimelineBatch& batch) = 0;
+  /// Drops what is older or more than the policy allows, a bounded piece of work per call; true
+  /// when there is more to drop.
+  virtual base::Result<bool> retain(const RetentionPolicy& policy, int64_t now_us) = 0;
+};
+
+class TimelineReader {
+ public:
+  TimelineReader() = default;
+  TimelineReader(const TimelineReader&) = delete;
+  TimelineReader& operator=(const TimelineReader&) = delete;
+  virtual ~TimelineReader() = default;
+
+  virtual base::Result<TimelineAnswer> find(const TimelineQuery& query) = 0;
+  virtual base::Result<TimelineStatus> status() = 0;
+};
+
+}  // namespace ports
