@@ -16,11 +16,14 @@
 //
 // cgroup hooks hand over the kernel's own struct sock behind a narrower type; reading it through
 // bpf_probe_read_kernel reaches the fields that the narrower type leaves out.
+// clang-format off: libbpf's headers rely on the integer types that kernel_types.h brings.
+#include "kernel_types.h"
+
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
 #include "event_record.h"
-#include "kernel_types.h"
+// clang-format on
 
 #define RING_BYTES_DEFAULT (8 << 20)
 #define PF_KTHREAD 0x00200000
