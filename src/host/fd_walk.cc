@@ -69,6 +69,11 @@ class ProcessDirectory {
     return status.st_nlink > 3;  // the directory, its "." and one for each thread
   }
 
+  [[nodiscard]] bool first_thread_has_ended() {
+    std::ignore = identity();
+    return state_ == 'Z';
+  }
+
   /// Start time and command, read at most once. Nothing when it has ended.
   const std::optional<ports::SeenProcess>& identity() {
     if (asked_) return identity_;
@@ -78,6 +83,7 @@ class ProcessDirectory {
     const auto stat = format::parse_proc_stat(text);
     if (!stat) return identity_;
     static const auto kTickNs = 1'000'000'000U / static_cast<uint64_t>(::sysconf(_SC_CLK_TCK));
+    state_ = stat->state;
     identity_ = ports::SeenProcess{.pid = pid_,
                                    .start_time_ns = stat->start_ticks * kTickNs,
                                    .command = std::string(stat->command)};
@@ -88,6 +94,7 @@ class ProcessDirectory {
   int32_t pid_;
   base::Fd fd_;
   bool asked_ = false;
+  char state_ = '?';
   std::optional<ports::SeenProcess> identity_;
 };
 
@@ -95,9 +102,14 @@ class ProcessDirectory {
 /// tables and tells which has the lower address, so tables already met can be kept sorted.
 class DistinctTables {
  public:
-  enum class Answer : uint8_t { kNew, kShared, kGone, kUnknown };
+  enum class Answer : uint8_t { kNew, kShared, kGone, kDenied };
 
   explicit DistinctTables(int32_t leader) : met_{leader} {}
+
+  /// Whether the kernel compares at all, asked of a thread that is there and may be looked at.
+  static bool can_compare(int32_t tid) {
+    return ::syscall(SYS_kcmp, tid, tid, KCMP_FILES, 0, 0) == 0;
+  }
 
   Answer meet(int32_t tid) {
     size_t low = 0;
@@ -110,13 +122,13 @@ class DistinctTables {
         high = middle;
       } else if (order == 2) {
         low = middle + 1;
-      } else if (order < 0 && errno == ESRCH) {
-        if (::syscall(SYS_kcmp, tid, tid, KCMP_FILES, 0, 0) != 0) return Answer::kGone;
+      } else if (order < 0 && can_compare(tid)) {
+        // It is the other one that has ended or may not be looked at: of no use from here on.
         met_.erase(met_.begin() + static_cast<std::ptrdiff_t>(middle));
         low = 0;
         high = met_.size();
       } else {
-        return Answer::kUnknown;
+        return errno == ESRCH ? Answer::kGone : Answer::kDenied;
       }
     }
     met_.insert(met_.begin() + static_cast<std::ptrdiff_t>(low), tid);
@@ -144,7 +156,7 @@ struct Piece {
 /// What the threads of one walk share.
 struct Job {
   int proc_fd = -1;
-  std::atomic<bool> can_compare_tables = true;
+  bool can_compare_tables = true;
   const InodeSet& wanted;
   std::vector<model::Holder> known;  // sorted by tid and descriptor
   std::vector<int32_t> pids;
@@ -194,30 +206,37 @@ class Worker {
 
   void walk_process(int32_t pid) {
     ProcessDirectory process(job_.proc_fd, pid);
-    const Outcome outcome = process.valid() ? walk_table(process, "fd", pid) : outcome_of(errno);
-    // A process whose first thread has ended seems to have no descriptors; its other threads do.
-    if (outcome != Outcome::kDenied && process.valid() && process.has_threads()) {
-      walk_threads(process);
+    if (!process.valid()) {
+      if (outcome_of(errno) == Outcome::kDenied) ++walk_.processes_hidden;
+      return;
     }
+    Outcome outcome = walk_table(process, "fd", pid);
+    // A process whose first thread has ended seems to have no descriptors, and the kernel shows
+    // even that to nobody but root; its other threads may have some.
+    if (outcome == Outcome::kDenied && process.first_thread_has_ended()) outcome = Outcome::kGone;
+    if (outcome != Outcome::kDenied && process.has_threads()) outcome = walk_threads(process);
     if (outcome == Outcome::kDenied) ++walk_.processes_hidden;
   }
 
-  void walk_threads(ProcessDirectory& process) {
+  Outcome walk_threads(ProcessDirectory& process) {
     const base::Fd tasks(
         ::openat(process.fd(), "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOCTTY));
-    if (!tasks.valid()) return;
+    if (!tasks.valid()) return outcome_of(errno);
     std::vector<int32_t> tids;
     for_each_number(tasks.get(), buffer(), [&](int32_t tid) {
       if (tid != process.pid()) tids.push_back(tid);
     });
     using Answer = DistinctTables::Answer;
     DistinctTables tables(process.pid());
+    bool denied = false;
     for (const int32_t tid : tids) {
-      const Answer answer = job_.can_compare_tables ? tables.meet(tid) : Answer::kUnknown;
-      if (answer == Answer::kShared || answer == Answer::kGone) continue;
-      if (answer == Answer::kUnknown) job_.can_compare_tables = false;
-      (void)walk_table(process, NumberPath(tid, "task/", "/fd").c_str(), tid);
+      const Answer answer = job_.can_compare_tables ? tables.meet(tid) : Answer::kNew;
+      denied |= answer == Answer::kDenied;
+      if (answer != Answer::kNew) continue;
+      const NumberPath path(tid, "task/", "/fd");
+      denied |= walk_table(process, path.c_str(), tid) == Outcome::kDenied;
     }
+    return denied ? Outcome::kDenied : Outcome::kRead;
   }
 
   Outcome walk_table(ProcessDirectory& process, const char* path, int32_t tid) {
@@ -404,7 +423,8 @@ base::Result<FdWalk> walk_descriptors(const InodeSet& wanted, std::span<const mo
   const base::Fd proc(::open(proc_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!proc.valid()) return base::fail_errno(std::string("open ") + proc_path, errno);
   Job job{.proc_fd = proc.get(),
-          .can_compare_tables = speaks_our_numbers(proc.get()),
+          .can_compare_tables =
+              speaks_our_numbers(proc.get()) && DistinctTables::can_compare(::getpid()),
           .wanted = wanted,
           .known = {known.begin(), known.end()},
           .pids = {},

@@ -248,6 +248,26 @@ TEST(FdWalk, CountsProcessesThatDoNotShowTheirDescriptors) {
   EXPECT_EQ(outcome, "counted");
 }
 
+TEST(FdWalk, CountsAnothersProcessWhoseFirstThreadHasEnded) {
+  const testkit::StandingChild secret(hold_socket, testkit::StandingChild::Leader::kEnds);
+  std::string pattern = ::testing::TempDir() + "proc.XXXXXX";
+  const std::string proc = ::mkdtemp(pattern.data());
+  const std::string outcome = testkit::run_in_child([&]() -> std::string {
+    // A /proc of that process and of no other, so that what is counted is it.
+    const std::string pid = std::to_string(secret.pid());
+    std::filesystem::permissions(proc, std::filesystem::perms(0755));
+    std::filesystem::create_directory(proc + "/1");
+    std::filesystem::create_directory_symlink(std::to_string(::getpid()), proc + "/self");
+    std::filesystem::create_directory_symlink("/proc/" + pid, proc + "/" + pid);
+    if (!testkit::become_nobody()) return "skip";
+    const auto walk = host::walk_descriptors(set_of({1}), {}, proc.c_str());
+    return walk ? std::to_string(walk->processes_hidden) : walk.error().message;
+  });
+  std::filesystem::remove_all(proc);
+  if (outcome == "skip") GTEST_SKIP() << "giving up rights takes having some";
+  EXPECT_EQ(outcome, "1");
+}
+
 TEST(FdWalk, NoticesAProcThatLeavesOthersOut) {
   const testkit::StandingChild secret(hold_socket);
   const std::string outcome = testkit::run_in_child([]() -> std::string {
