@@ -251,11 +251,12 @@ TEST(FdWalk, CountsProcessesThatDoNotShowTheirDescriptors) {
 TEST(FdWalk, CountsAnothersProcessWhoseFirstThreadHasEnded) {
   const testkit::StandingChild secret(hold_socket, testkit::StandingChild::Leader::kEnds);
   std::string pattern = ::testing::TempDir() + "proc.XXXXXX";
-  const std::string proc = ::mkdtemp(pattern.data());
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  const std::string& proc = pattern;
   const std::string outcome = testkit::run_in_child([&]() -> std::string {
     // A /proc of that process and of no other, so that what is counted is it.
     const std::string pid = std::to_string(secret.pid());
-    std::filesystem::permissions(proc, std::filesystem::perms(0755));
+    if (::chmod(proc.c_str(), 0755) != 0) return "chmod failed";
     std::filesystem::create_directory(proc + "/1");
     std::filesystem::create_directory_symlink(std::to_string(::getpid()), proc + "/self");
     std::filesystem::create_directory_symlink("/proc/" + pid, proc + "/" + pid);
