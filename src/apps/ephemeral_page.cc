@@ -145,8 +145,7 @@ PageSection listeners_section(const EphemeralUse& use, unsigned top) {
   const size_t shown = std::min<size_t>(top, use.listeners.size());
   for (size_t i = 0; i < shown; ++i) {
     const ports::Hold& hold = use.listeners[i];
-    std::vector<std::string> names;
-    for (const auto& program : hold.programs) names.push_back(program_in_words(program));
+    auto names = ports::each_in_words(hold.programs, program_in_words);
     if (names.empty()) names.emplace_back("somebody whose program cannot be named");
     section.point(ports::port_in_words({hold.port, hold.port}, hold.protocol) + "  " +
                       ports::listed_briefly(names, 2),
@@ -174,10 +173,9 @@ PageSection long_section(const EphemeralUse& use, unsigned top) {
                   Tone::kWarning);
   }
   if (use.long_running.empty()) return section;
-  std::vector<std::string> names;
-  for (const Share& share : use.long_running) {
-    names.push_back(program_in_words(share.program) + " (" + counted(share.ports, "port") + ")");
-  }
+  const auto names = ports::each_in_words(use.long_running, [](const Share& share) {
+    return program_in_words(share.program) + " (" + counted(share.ports, "port") + ")";
+  });
   section.point("Running for more than a day, with client ports of unknown age: " +
                 ports::listed_briefly(names, 4) +
                 ". The kernel keeps no start time of a socket, so only the program's is known.");

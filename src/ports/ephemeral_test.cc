@@ -16,7 +16,7 @@ using ports::Headroom;
 using testkit::SmallWorld;
 
 constexpr int64_t kNow = 1'700'000'000 + 3600;
-constexpr int64_t kDay_s = 24 * 3600;
+constexpr int64_t kDay_s = 86400;
 
 // A range of a hundred ports, 40000 to 40099.
 class SmallRange : public SmallWorld {

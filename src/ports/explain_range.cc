@@ -64,7 +64,7 @@ std::vector<HeldPort> find_held(const PortQuery& query, const std::vector<PortRa
                                 const ExplainInput& input) {
   std::map<uint16_t, HeldPort> held;
   for (const PortRange range : ranges) {
-    PortFilter filter{range, query.protocol, query.address, std::nullopt, true};
+    const PortFilter filter{range, query.protocol, query.address, std::nullopt, true};
     for (Hold& hold : find_holds(input.inventory, filter)) {
       held[hold.port].holds.push_back(std::move(hold));
     }
@@ -98,9 +98,9 @@ std::string range_headline(const RangeExplanation& of) {
   }
   const auto worst = std::ranges::max_element(
       of.held, {}, [](const HeldPort& held) { return held.assessment.level; });
-  std::string out = (of.everything_seen ? "" : "At least ") + counted(of.held.size(), "port") +
-                    " of " + ports + (of.held.size() == 1 ? " is" : " are") +
-                    " open on this machine";
+  const std::string out = (of.everything_seen ? "" : "At least ") +
+                          counted(of.held.size(), "port") + " of " + ports +
+                          (of.held.size() == 1 ? " is" : " are") + " open on this machine";
   if (worst->assessment.level == Level::kNoConcern)
     return out + "; nothing speaks against " + (of.held.size() == 1 ? "it." : "them.");
   const auto asking = std::ranges::count_if(
