@@ -330,6 +330,7 @@ void command_look(const std::string& directory, int looks) {
 
 // One process writes as fast as it can, another looks without a pause; each alone for comparison.
 void command_together(const std::string& directory, int64_t count) {
+  take(base::make_directories(directory));
   Workload alone(count, static_cast<double>(count) / 50'000, 20);
   {
     auto writer = take(disk::SqliteTimelineWriter::open(directory + "/alone", kWallStartUs));

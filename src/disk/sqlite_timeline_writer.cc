@@ -10,6 +10,13 @@ namespace {
 
 using base::ErrorKind;
 
+// The log begins again from its start once it is taken over into the database and nobody reads in
+// it. Readers that come one after the other without a pause can put that off for ever; from this
+// size on we wait for them, and not long.
+constexpr uint64_t kLongLogBytes = uint64_t{32} << 20U;
+constexpr uint64_t kLogStepBytes = uint64_t{16} << 20U;
+constexpr int kWaitForReadersMs = 50;
+
 // What two recorders, or two readings, may differ by without the clock having been set.
 constexpr int64_t kSameClockUs = 1000;
 
@@ -221,12 +228,31 @@ base::Result<std::vector<model::RecordedSocket>> SqliteTimelineWriter::open_sock
 
 base::Result<void> SqliteTimelineWriter::write(const ports::TimelineBatch& batch) {
   now_us_ = std::max(now_us_, batch.recorded_until_us);
-  return attempt([&] {
+  auto written = attempt([&] {
     be_ready();
+    if (std::ranges::find(clocks_, batch.boot, &BootClock::boot) == clocks_.end()) {
+      raise(ErrorKind::kUsage, "write to the timeline: boot " + std::to_string(batch.boot) +
+                                   " was not begun in this file");
+    }
     Transaction transaction(database_, Transaction::Kind::kWrite);
     apply(batch);
     transaction.commit();
   });
+  // The batch is written by now; if this fails, the next write meets the same trouble and says so.
+  if (written) static_cast<void>(guarded([&] { shorten_log(); }));
+  return written;
+}
+
+void SqliteTimelineWriter::shorten_log() {
+  const uint64_t log = files_.log_bytes();
+  if (log < kLongLogBytes) patience_bytes_ = kLongLogBytes;
+  if (log < patience_bytes_) return;
+  patience_bytes_ = log + kLogStepBytes;
+  const int64_t usual_ms = database_.integer("PRAGMA busy_timeout");
+  database_.execute(("PRAGMA busy_timeout = " + std::to_string(kWaitForReadersMs)).c_str());
+  // It says in a row of its answer, not by failing, when readers were still at work.
+  database_.execute("PRAGMA wal_checkpoint(RESTART)");
+  database_.execute(("PRAGMA busy_timeout = " + std::to_string(usual_ms)).c_str());
 }
 
 void SqliteTimelineWriter::apply(const ports::TimelineBatch& batch) {

@@ -66,6 +66,7 @@ class SqliteTimelineWriter final : public ports::TimelineWriter {
   void end(const model::RecordedSocket& socket);
   void put_gap(const model::RecordedGap& gap);
   void put_state(const ports::TimelineBatch& batch);
+  void shorten_log();
   model::ClockHistory& clock_of(uint32_t boot);
 
   TimelineFiles files_;
@@ -76,6 +77,7 @@ class SqliteTimelineWriter final : public ports::TimelineWriter {
   // All below belongs to the open database. After a failure it may be ahead of the file; then
   // `loaded_` is false and load() makes it true again.
   bool loaded_ = false;
+  uint64_t patience_bytes_ = 0;  // of log, before readers are waited for
   TimelineState state_;
   std::vector<BootClock> clocks_;
   std::string last_policy_;

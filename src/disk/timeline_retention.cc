@@ -15,6 +15,8 @@ constexpr int64_t kRowsPerSweep = 16'384;
 // without saying again who it is.
 constexpr int64_t kRecorderRemembersUs = int64_t{2} * 3600 * 1'000'000;
 
+constexpr int64_t kForEverS = int64_t{1} << 40U;
+
 bool clock_is_doubtful(const std::vector<BootClock>& clocks, const TimelineState& state) {
   const auto at = std::ranges::find(clocks, state.boot, &BootClock::boot);
   return at != clocks.end() && ports::clock_is_doubtful(at->clock, state.recorded_until);
@@ -70,55 +72,60 @@ TimelineRetention::Sizes TimelineRetention::sizes(uint64_t limit) {
           .log = log};
 }
 
+bool TimelineRetention::due(const Segment& segment, const Limits& limits,
+                            const std::vector<BootClock>& clocks) {
+  if (wall_us(clocks, segment.boot, segment.last_closed) < limits.oldest_us) return true;
+  const Sizes now = sizes(limits.size_bytes);
+  // The last sixteenth is for what is written until the next call.
+  return now.database - now.free + now.log > limits.size_bytes - limits.size_bytes / 16;
+}
+
 TimelineRetention::Outcome TimelineRetention::work(const ports::RetentionPolicy& policy,
                                                    int64_t now_us,
                                                    const std::vector<BootClock>& clocks,
                                                    TimelineState& state) {
-  const uint64_t limit = std::max(policy.size_bytes, kSmallestSizeLimit);
-  const int64_t oldest_us = clock_is_doubtful(clocks, state) ? std::numeric_limits<int64_t>::min()
-                                                             : now_us - policy.age_s * 1'000'000;
-  TimelineState next = state;
+  Limits limits{.size_bytes = std::max(policy.size_bytes, kSmallestSizeLimit)};
+  if (!clock_is_doubtful(clocks, state)) {
+    limits.oldest_us = now_us - std::min(policy.age_s, kForEverS) * 1'000'000;
+  }
   Outcome outcome;
-  Transaction transaction(database_, Transaction::Kind::kWrite);
-  // The last sixteenth is for what is written until the next call.
-  const auto too_large = [&] {
-    const Sizes now = sizes(limit);
-    return now.database - now.free + now.log > limit - limit / 16;
-  };
-  int dropped = 0;
-  for (Segment segment; oldest(segment);) {
-    const bool too_old = wall_us(clocks, segment.boot, segment.last_closed) < oldest_us;
-    if (!too_old && !too_large()) break;
-    if (dropped == kSegmentsPerCall) {
-      outcome.more = true;
-      break;
+  Segment segment;
+  const bool any_due = oldest(segment) && due(segment, limits, clocks);
+  if (any_due || sweep_ != Sweep::kNone) {
+    TimelineState next = state;
+    Transaction transaction(database_, Transaction::Kind::kWrite);
+    outcome.more = any_due && drop_due(limits, clocks, next);
+    const int64_t kept = database_.integer("SELECT count(*) FROM segment");
+    if (sweep_ == Sweep::kNone && dropped_since_sweep_ >= std::max<int64_t>(1, kept / 64)) {
+      begin_sweep();
     }
-    drop(segment, next);
-    ++dropped;
-  }
-  outcome.changed = dropped > 0;
-  const int64_t kept = database_.integer("SELECT count(*) FROM segment");
-  if (sweep_ == Sweep::kNone && dropped_since_sweep_ > 0 && dropped_since_sweep_ >= kept / 64) {
-    begin_sweep();
-  }
-  if (sweep_ != Sweep::kNone) {
     sweep(clocks, next);
+    write_state(next);
+    transaction.commit();
+    state = next;
     outcome.changed = true;
     outcome.more = outcome.more || sweep_ != Sweep::kNone;
   }
-  database_
-      .prepare(
-          "UPDATE state SET closed_sockets = ?, processes = ?, reach_boot = ?, "
-          "reach_boot_us = ?")
-      .bind(1, next.closed_sockets)
-      .bind(2, next.processes)
-      .bind(3, next.reach_boot)
-      .bind(4, next.reach)
-      .run();
-  transaction.commit();
-  state = next;
-  give_back(limit, outcome);
+  give_back(limits.size_bytes, outcome);
   return outcome;
+}
+
+// True when there is more to drop than one call should.
+bool TimelineRetention::drop_due(const Limits& limits, const std::vector<BootClock>& clocks,
+                                 TimelineState& state) {
+  Segment segment;
+  for (int dropped = 0; oldest(segment) && due(segment, limits, clocks); ++dropped) {
+    if (dropped == kSegmentsPerCall) return true;
+    drop(segment, state);
+  }
+  return false;
+}
+
+void TimelineRetention::write_state(const TimelineState& state) {
+  Statement update = database_.prepare(
+      "UPDATE state SET closed_sockets = ?, processes = ?, reach_boot = ?, reach_boot_us = ?");
+  update.bind(1, state.closed_sockets).bind(2, state.processes);
+  update.bind(3, state.reach_boot).bind(4, state.reach).run();
 }
 
 // Pages that were freed serve new rows. They are given back only where the file is too large as it

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <unordered_set>
@@ -40,7 +41,14 @@ class TimelineRetention {
     int64_t rows = 0;
     int64_t last_closed = 0;
   };
+  struct Limits {
+    uint64_t size_bytes = 0;
+    int64_t oldest_us = std::numeric_limits<int64_t>::min();  ///< wall time
+  };
   bool oldest(Segment& segment);
+  bool due(const Segment& segment, const Limits& limits, const std::vector<BootClock>& clocks);
+  bool drop_due(const Limits& limits, const std::vector<BootClock>& clocks, TimelineState& state);
+  void write_state(const TimelineState& state);
   void drop(const Segment& segment, TimelineState& state);
   struct Sizes {
     uint64_t database = 0;  ///< all pages

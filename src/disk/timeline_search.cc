@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "format/port_set.h"
-#include "ports/timeline_match.h"
 
 namespace disk {
 namespace {
@@ -35,7 +34,10 @@ bool newer(const model::RecordedSocket& left, const model::RecordedSocket& right
 }  // namespace
 
 TimelineSearch::TimelineSearch(Database& database, const ports::TimelineQuery& query)
-    : database_(database), query_(query), limit_(std::min(query.limit, kMostRows)) {
+    : database_(database),
+      query_(query),
+      limit_(std::min(query.limit, kMostRows)),
+      lookup_([this](int64_t id) { return process(id); }) {
   kind_ = database.prepare("SELECT " + kind_columns("k") + " FROM kind k WHERE k.id = ?");
   process_ = database.prepare(
       "SELECT p.boot, p.pid, p.start_time_ns, p.parent_pid, g.uid, g.user, g.command, g.exe, "
@@ -218,7 +220,7 @@ void TimelineSearch::take(const Statement& row, bool closed, uint32_t boot,
   socket.totals.bytes_received = static_cast<uint64_t>(row.integer(9));
   socket.totals.rtt_us = static_cast<uint32_t>(row.integer(10));
   socket.totals.retransmits = static_cast<uint32_t>(row.integer(11));
-  if (ports::asks_for_holders(query_) && !ports::holders_match(query_, row_of(found))) return;
+  if (!ports::holders_match(query_, socket, lookup_)) return;
   keep(std::move(found));
 }
 

@@ -12,6 +12,7 @@
 #include "disk/sqlite.h"
 #include "disk/timeline_layout.h"
 #include "ports/timeline.h"
+#include "ports/timeline_match.h"
 
 namespace disk {
 
@@ -57,6 +58,7 @@ class TimelineSearch {
   Database& database_;
   const ports::TimelineQuery& query_;
   size_t limit_;
+  ports::ProcessLookup lookup_;
   std::vector<BootClock> clocks_;
   std::vector<Found> found_;  // a heap, the oldest opening on top, at most limit + 1
   std::array<Statement, kLevels> rows_;

@@ -113,9 +113,9 @@ class TimelineWriter {
   /// Sockets that were open when the recorder last wrote, so that it can go on where it stood.
   virtual base::Result<std::vector<model::RecordedSocket>> open_sockets() = 0;
   /// Durable once it returns: a crash after it loses nothing of the batch. A failed write changes
-  /// nothing and may be tried again with the same batch. kCorrupt means that the store was found
-  /// damaged and was set aside: a fresh one begins with the next begin_boot(), and numbers of boots
-  /// and processes from before mean nothing to it.
+  /// nothing and may be tried again with the same batch. kUsage: its boot was not begun. kCorrupt
+  /// means that the store was found damaged and was set aside: a fresh one begins with the next
+  /// begin_boot(), and numbers of boots and processes from before mean nothing to it.
   virtual base::Result<void> write(const TimelineBatch& batch) = 0;
   /// Drops what is older or more than the policy allows, a bounded piece of work per call; true
   /// when there is more to drop.

@@ -76,17 +76,19 @@ bool socket_matches(const TimelineQuery& query, const model::RecordedSocket& soc
   return !query.remote_address || same_address(socket.remote.address, *query.remote_address);
 }
 
-bool asks_for_holders(const TimelineQuery& query) {
-  return query.pid || query.uid || !query.command.empty();
-}
-
-bool holders_match(const TimelineQuery& query, const TimelineRow& row) {
-  if (query.uid && (!row.owner || row.owner->uid != *query.uid)) return false;
+bool holders_match(const TimelineQuery& query, const model::RecordedSocket& socket,
+                   const ProcessLookup& process) {
+  if (query.uid) {
+    const auto* owner = socket.owner == 0 ? nullptr : process(socket.owner);
+    if (owner == nullptr || owner->uid != *query.uid) return false;
+  }
   if (!query.pid && query.command.empty()) return true;
-  if (row.owner && process_matches(query, *row.owner)) return true;
-  if (row.creator && process_matches(query, *row.creator)) return true;
-  return std::ranges::any_of(row.also_held_by,
-                             [&](const auto& process) { return process_matches(query, process); });
+  const auto is_asked_for = [&](int64_t id) {
+    const auto* found = id == 0 ? nullptr : process(id);
+    return found != nullptr && process_matches(query, *found);
+  };
+  return is_asked_for(socket.owner) || is_asked_for(socket.creator) ||
+         std::ranges::any_of(socket.also_held_by, is_asked_for);
 }
 
 bool goes_on(const model::RecordedGap& earlier, const model::RecordedGap& later) {

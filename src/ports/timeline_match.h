@@ -1,6 +1,7 @@
 // What a TimelineQuery asks for, as pure functions: every store answers alike because it asks here.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -23,10 +24,11 @@ bool alive_in(std::span<const model::TimeWindow> windows, int64_t opened_us, int
 /// Ports, addresses and protocol; neither time nor processes.
 bool socket_matches(const TimelineQuery& query, const model::RecordedSocket& socket);
 
-/// Whether the query looks at processes at all.
-bool asks_for_holders(const TimelineQuery& query);
-/// pid, user and command. The owner is in the row and is looked at apart: `uid` asks for it alone.
-bool holders_match(const TimelineQuery& query, const TimelineRow& row);
+/// The process with this id, nullptr when it is not known; good until the next call.
+using ProcessLookup = std::function<const model::RecordedProcess*(int64_t id)>;
+/// User, pid and command. Looks up no process that the query does not ask about.
+bool holders_match(const TimelineQuery& query, const model::RecordedSocket& socket,
+                   const ProcessLookup& process);
 
 /// Whether a gap goes on where an earlier one of its kind ended, so that both are kept as one: a
 /// machine that loses events loses them many times a second.

@@ -49,6 +49,10 @@ base::Result<std::vector<model::RecordedSocket>> MemoryTimeline::open_sockets() 
 
 base::Result<void> MemoryTimeline::write(const ports::TimelineBatch& batch) {
   if (auto failure = std::exchange(error, std::nullopt)) return std::unexpected(*failure);
+  if (!boot_ids_.contains(batch.boot)) {
+    return base::fail(base::ErrorKind::kUsage, "write to the timeline: boot " +
+                                                   std::to_string(batch.boot) + " was not begun");
+  }
   auto& clock = clocks_[batch.boot];
   for (const auto& step : batch.clock_steps) {
     const auto& steps = clock.steps();
@@ -145,13 +149,16 @@ base::Result<ports::TimelineAnswer> MemoryTimeline::find(const ports::TimelineQu
   ports::TimelineAnswer answer;
   answer.oldest_us = wall_us(reach_);
   answer.recorded_until_us = wall_us(recorded_until_);
+  const ports::ProcessLookup process = [&](int64_t id) {
+    const auto at = processes_.find(id);
+    return at == processes_.end() ? nullptr : &at->second;
+  };
   const auto consider = [&](const model::RecordedSocket& socket) {
     const auto windows = ports::boot_windows(query, clocks_[socket.boot]);
     const int64_t closed_us = socket.closed_boot_us.value_or(kNever);
     if (!ports::alive_in(windows, socket.opened_boot_us, closed_us)) return;
     if (!ports::socket_matches(query, socket)) return;
-    auto row = row_of(socket);
-    if (ports::holders_match(query, row)) answer.rows.push_back(std::move(row));
+    if (ports::holders_match(query, socket, process)) answer.rows.push_back(row_of(socket));
   };
   for (const auto& socket : closed_) consider(socket);
   for (const auto& [cookie, socket] : open_) consider(socket);

@@ -330,6 +330,14 @@ TEST_P(TimelineContract, TheSameBootKeepsItsNumberAndItsOpenSockets) {
   expect_same(open->front(), one.opened[0]);
 }
 
+TEST_P(TimelineContract, ABatchOfABootThatWasNotBegunIsRefused) {
+  begin();
+  const auto written = world_->writer().write(batch(kSecondUs, 2));
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().kind, base::ErrorKind::kUsage);
+  EXPECT_EQ(status().recorded_until_us, 0);
+}
+
 TEST_P(TimelineContract, AnotherBootHasTimesOfItsOwn) {
   begin();
   auto one = batch(50 * kSecondUs);
