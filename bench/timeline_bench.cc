@@ -380,13 +380,14 @@ class PlainTimeline final : public ports::TimelineWriter {
   explicit PlainTimeline(const std::string& path) {
     sqlite3_open(path.c_str(), &database_);
     run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=OFF");
-    run("CREATE TABLE socket(cookie INTEGER, boot INTEGER, netns INTEGER, protocol INTEGER, "
+    run("CREATE TABLE IF NOT EXISTS socket(cookie INTEGER, boot INTEGER, netns INTEGER, protocol "
+        "INTEGER, "
         "role INTEGER, proof INTEGER, local_address BLOB, local_port INTEGER, remote_address BLOB, "
         "remote_port INTEGER, opened INTEGER, closed INTEGER, owner INTEGER, creator INTEGER, "
         "bytes_sent INTEGER, bytes_received INTEGER, rtt INTEGER, retransmits INTEGER)");
-    run("CREATE INDEX by_local ON socket(local_port, closed)");
-    run("CREATE INDEX by_remote ON socket(remote_port, closed)");
-    run("CREATE INDEX by_cookie ON socket(cookie)");
+    run("CREATE INDEX IF NOT EXISTS by_local ON socket(local_port, closed)");
+    run("CREATE INDEX IF NOT EXISTS by_remote ON socket(remote_port, closed)");
+    run("CREATE INDEX IF NOT EXISTS by_cookie ON socket(cookie)");
     sqlite3_prepare_v2(database_, "INSERT INTO socket VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                        -1, &insert_, nullptr);
     sqlite3_prepare_v2(database_, "UPDATE socket SET closed=? WHERE cookie=? AND closed IS NULL",
