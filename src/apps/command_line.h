@@ -1,5 +1,5 @@
-// The command line: finds the command, parses its options, makes the Context and runs it. All use
-// of CLI11 stays in command_line.cc: its header alone takes three seconds to compile.
+// The command line: finds the command, parses its options, makes the Context and runs it. What the
+// commands are is in command_definition.h.
 #pragma once
 
 #include <functional>

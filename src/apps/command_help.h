@@ -1,0 +1,20 @@
+// The help pages, made from the definitions of the commands.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/command_definition.h"
+#include "apps/command_line.h"
+
+namespace apps {
+
+/// The options of `app`, or its positionals.
+std::vector<OptionDescription> describe_options(CLI::App& app, bool positionals);
+
+/// `twinport help COMMAND`.
+std::string command_help(const Definition& definition, const Context& context);
+/// `twinport --help`.
+std::string overview(const Context& context);
+
+}  // namespace apps

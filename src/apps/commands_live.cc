@@ -1,0 +1,118 @@
+// Commands that look at the machine as it is now.
+#include <array>
+#include <memory>
+
+#include "apps/cmd_ephemeral.h"
+#include "apps/cmd_explain.h"
+#include "apps/cmd_ports.h"
+#include "apps/cmd_who.h"
+#include "apps/command_definition.h"
+
+namespace apps {
+namespace {
+
+Run define_explain(CLI::App& app) {
+  auto options = std::make_shared<ExplainOptions>();
+  define_words(app, "PORT", options->port,
+               "1744, 1744/tcp, :1744, 10.0.0.5:56744, ssh, 1743-1844, \"56744 TCP 2024\"")
+      ->expected(1, -1)
+      ->required();
+  app.add_flag("--markdown", options->markdown, "Print the page as Markdown");
+  app.add_flag("--verify", options->verify, "Compare the holder's file with its package's sum");
+  define_collector(app, options->collector);
+  return [options](Context& context) { return run_explain(*options, context); };
+}
+
+Run define_ephemeral(CLI::App& app) {
+  auto options = std::make_shared<EphemeralOptions>();
+  app.add_option("--top", options->top, "How many destinations and holders to list")
+      ->type_name("N");
+  define_collector(app, options->collector);
+  return [options](Context& context) { return run_ephemeral(*options, context); };
+}
+
+Run define_ports(CLI::App& app) {
+  auto options = std::make_shared<PortsOptions>();
+  define_words(app, "FILTER", options->filter,
+               "Which sockets, e.g. 'proto=tcp and port in 1743-1844'; see `twinport help filter`");
+  app.add_flag("-a,--all", options->all, "All states and all network namespaces");
+  app.add_flag("--all-namespaces", options->all_namespaces,
+               "All network namespaces, listening and bound sockets only");
+  app.add_option("-c,--columns", options->columns, "Columns, joined by commas; \"help\" lists them")
+      ->type_name(std::string(kColumnsType));
+  app.add_option("-s,--sort", options->sort, "Sort by a column; -COLUMN reverses")
+      ->type_name(std::string(kColumnType));
+  app.add_flag("--no-header", options->no_header, "Only the rows, for scripts");
+  app.add_flag("-w,--wide", options->wide, "Cut nothing, and list every blind spot");
+  app.add_flag("--detail", options->detail, "What TCP knows of each connection");
+  app.add_flag("--verify", options->verify, "Compare the holders' files with their packages' sums");
+  define_collector(app, options->collector);
+  return [options](Context& context) { return run_ports(*options, context); };
+}
+
+Run define_who(CLI::App& app) {
+  auto options = std::make_shared<WhoOptions>();
+  define_words(app, "PORT", options->port, "[ADDRESS:]PORT, a range or a service name")
+      ->expected(1, -1)
+      ->required();
+  app.add_option("--peer", options->peer, "Only connections with ADDRESS, or ADDRESS:PORT")
+      ->type_name("PEER");
+  app.add_flag("--verify", options->verify, "Compare the holders' files with their packages' sums");
+  define_collector(app, options->collector);
+  return [options](Context& context) { return run_who(*options, context); };
+}
+
+constexpr auto kCommands = std::to_array<Definition>({
+    {"explain", "Everything known about a port, in plain words",
+     "Says what a port is, to whom it is registered, what really uses it, who holds it here and "
+     "why that program runs, whether that is safe and on what evidence, and how to check by hand. "
+     "For a port that nobody holds it says why one still meets it in logs and scans. Exits with 1 "
+     "when a holder cannot be seen or something asks for a look.",
+     "twinport explain 1744\n"
+     "twinport explain \"56744 TCP 2024\"  # as pasted from an article\n"
+     "twinport explain ssh --verify       # and compare programs with their packages\n"
+     "twinport explain 10.0.0.5:443/tcp\n"
+     "twinport explain 1743-1844          # a range, compact\n"
+     "twinport explain 1744 --markdown > port-1744.md\n",
+     define_explain},
+    {"ephemeral", "The ports that the kernel lends to outgoing connections",
+     "Shows the range that the kernel lends from, how much of it is in use toward each "
+     "destination, who uses the most, what listens inside it, and what to do when it runs short. "
+     "Exits with 1 when less than a tenth of the ports is free for a destination or for UDP.",
+     "twinport ephemeral\n"
+     "twinport ephemeral --top 3\n"
+     "twinport ephemeral --json\n",
+     define_ephemeral},
+    {"ports", "Who holds what, now",
+     "Lists the sockets that hold a port: listening TCP and bound UDP of this network namespace, "
+     "with the process behind each. A filter or --all shows connections too. A socket without a "
+     "process is explained, never left blank.\n"
+     "\n"
+     "The exit code is 1 when rights or a failure left something out of the view; as root there is "
+     "more to see.",
+     "twinport ports\n"
+     "twinport ports 22  # who listens on port 22\n"
+     "twinport ports 'proto=tcp and state=listen and port in 1743-1844'\n"
+     "twinport ports --all --sort -recvq --columns local,peer,recvq,process\n"
+     "twinport ports 'state=established' --detail\n"
+     "twinport ports --all --json | jq '.sockets[] | select(.owners == [])'\n",
+     define_ports},
+    {"who", "Who holds a port now, and why they run",
+     "Names every process that holds the port, listeners and connections apart, with what started "
+     "each, its unit or container and its Debian package. A port that the packet filter sends "
+     "elsewhere is named as such.\n"
+     "\n"
+     "The exit code is 0 when every holder is named or there surely is none, and 1 when a holder "
+     "could not be seen.",
+     "twinport who 22\n"
+     "twinport who 127.0.0.1:5432\n"
+     "twinport who https --peer 10.0.0.5\n"
+     "twinport who 22 --json | jq '.held[].holds[].programs[].process.exe'\n",
+     define_who},
+});
+
+}  // namespace
+
+std::span<const Definition> live_commands() { return kCommands; }
+
+}  // namespace apps
