@@ -2,151 +2,49 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "base/text.h"
+#include "format/toml_subset.h"
 
 namespace format {
 namespace {
 
-constexpr size_t kMaxListItems = 64;
 constexpr size_t kMaxNameBytes = 200;
 
 constexpr std::array<std::string_view, 13> kKeys{
     "ports",    "protocols", "software", "service",  "role",    "direction", "exes",
     "packages", "units",     "summary",  "firewall", "profile", "source"};
 
-std::unexpected<base::Error> fail_at(size_t line, const std::string& what) {
-  return base::fail(base::ErrorKind::kCorrupt, "line " + std::to_string(line) + ": " + what);
-}
-
 std::string quoted(std::string_view text) { return '"' + base::escape_for_terminal(text) + '"'; }
 
-// ---- The subset of TOML: tables of strings and lists of strings --------------------------------
-
-struct Value {
-  size_t line = 0;
-  bool is_list = false;
-  std::vector<std::string> strings;  // exactly one where it is no list
-};
-
-struct Table {
-  size_t line = 0;
-  std::map<std::string, Value, std::less<>> values;
-};
-
-// One line of the file. Every take_ function leaves `rest_` behind what it took.
-class LineReader {
- public:
-  LineReader(std::string_view text, size_t line) : rest_(text), line_(line) {}
-
-  bool take(std::string_view wanted) {
-    if (!rest_.starts_with(wanted)) return false;
-    rest_.remove_prefix(wanted.size());
-    skip_blanks();
-    return true;
+// The tables of the file, each a [[use]] with keys of a use.
+base::Result<void> check_tables(const TomlFile& file) {
+  if (!file.top.values.empty()) {
+    return toml_fail(file.top.values.begin()->second.line, "a [[use]] must come first");
   }
-
-  [[nodiscard]] bool at_end() const { return rest_.empty() || rest_.front() == '#'; }
-
-  std::string_view take_key() {
-    const size_t length =
-        std::min(rest_.find_first_not_of("abcdefghijklmnopqrstuvwxyz"), rest_.size());
-    const std::string_view key = rest_.substr(0, length);
-    rest_.remove_prefix(length);
-    skip_blanks();
-    return key;
-  }
-
-  base::Result<Value> take_value() {
-    Value value{.line = line_, .is_list = take("["), .strings = {}};
-    if (!value.is_list) {
-      auto text = take_string();
-      if (!text) return std::unexpected(text.error());
-      value.strings.push_back(std::move(*text));
-      return value;
+  for (const TomlTable& table : file.tables) {
+    if (table.name != "use" || !table.repeated) {
+      return toml_fail(table.line, "expected [[use]]");
     }
-    while (!take("]")) {
-      auto text = take_string();
-      if (!text) return std::unexpected(text.error());
-      value.strings.push_back(std::move(*text));
-      if (value.strings.size() > kMaxListItems) return fail_at(line_, "the list is too long");
-      if (!take(",") && !rest_.starts_with(']')) {
-        return fail_at(line_, "expected \",\" or \"]\" after a string of the list");
+    for (const auto& [key, value] : table.values) {
+      if (std::ranges::find(kKeys, key) == kKeys.end()) {
+        return toml_fail(value.line, "the key " + quoted(key) + " is not one of a use");
       }
-    }
-    return value;
-  }
-
- private:
-  void skip_blanks() {
-    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size()));
-  }
-
-  base::Result<std::string> take_string() {
-    if (!rest_.starts_with('"')) return fail_at(line_, "expected a string in double quotes");
-    std::string out;
-    for (size_t i = 1; i < rest_.size(); ++i) {
-      if (rest_[i] == '"') {
-        rest_.remove_prefix(i + 1);
-        skip_blanks();
-        return out;
-      }
-      if (rest_[i] == '\\') {
-        ++i;
-        if (i == rest_.size() || (rest_[i] != '"' && rest_[i] != '\\')) {
-          return fail_at(line_, "a backslash may only stand before \" and \\");
+      for (const TomlScalar& item : value.items) {
+        if (item.kind != TomlKind::kText) {
+          return toml_fail(item.line, "expected a text in quotes");
+        }
+        if (!std::ranges::all_of(item.text, [](char c) { return c >= ' ' && c < 0x7F; })) {
+          return toml_fail(item.line, "a character that is not of plain ASCII");
         }
       }
-      out += rest_[i];
     }
-    return fail_at(line_, "a string that is never closed");
-  }
-
-  std::string_view rest_;
-  size_t line_;
-};
-
-base::Result<void> read_pair(LineReader& reader, size_t line, Table& table) {
-  const std::string key(reader.take_key());
-  if (key.empty() || !reader.take("=")) {
-    return fail_at(line, "expected [[use]] or KEY = VALUE");
-  }
-  if (std::ranges::find(kKeys, key) == kKeys.end()) {
-    return fail_at(line, "the key " + quoted(key) + " is not one of a use");
-  }
-  auto value = reader.take_value();
-  if (!value) return std::unexpected(value.error());
-  if (!table.values.emplace(key, std::move(*value)).second) {
-    return fail_at(line, "the key " + quoted(key) + " is twice in this use");
   }
   return {};
-}
-
-base::Result<std::vector<Table>> read_tables(std::string_view text) {
-  std::vector<Table> tables;
-  for (size_t line = 1; !text.empty(); ++line) {
-    const std::string_view content = base::trim(base::take_until(text, '\n'));
-    if (!std::ranges::all_of(content, [](char c) { return (c >= ' ' && c < 0x7F) || c == '\t'; })) {
-      return fail_at(line, "a character that is not of plain ASCII");
-    }
-    LineReader reader(content, line);
-    if (reader.at_end()) continue;
-    if (reader.take("[[use]]")) {
-      if (tables.size() == kKnownUsesMaxEntries) return fail_at(line, "there are too many entries");
-      tables.push_back({.line = line, .values = {}});
-    } else if (tables.empty()) {
-      return fail_at(line, "a [[use]] must come first");
-    } else if (auto pair = read_pair(reader, line, tables.back()); !pair) {
-      return std::unexpected(pair.error());
-    }
-    if (!reader.at_end()) return fail_at(line, "something follows that does not belong there");
-  }
-  return tables;
 }
 
 // ---- What a use means ---------------------------------------------------------------------------
@@ -208,7 +106,8 @@ std::optional<model::Protocol> protocol_of(std::string_view name) {
 // Turns one table into a use. Of several faults, the first one found is told.
 class UseReader {
  public:
-  UseReader(const Table& table, std::deque<std::string>& owned) : table_(table), owned_(owned) {}
+  UseReader(const TomlTable& table, std::deque<std::string>& owned)
+      : table_(table), owned_(owned) {}
 
   base::Result<model::KnownUse> read() {
     model::KnownUse use;
@@ -240,19 +139,14 @@ class UseReader {
  private:
   enum Presence : uint8_t { kNeeded, kMayBeEmpty, kMayBeMissing };
 
-  const Value* find(std::string_view key) const {
-    const auto found = table_.values.find(key);
-    return found == table_.values.end() ? nullptr : &found->second;
-  }
-
   // The fault is on the line of the key, or of the whole use where the key is missing.
   void blame(std::string_view key, const std::string& what) {
-    const Value* value = find(key);
-    if (!fault_) fault_ = fail_at(value == nullptr ? table_.line : value->line, what).error();
+    const TomlValue* value = table_.find(key);
+    if (!fault_) fault_ = toml_fail(value == nullptr ? table_.line : value->line, what).error();
   }
 
   std::string_view text(std::string_view key, size_t limit, Presence presence) {
-    const Value* value = find(key);
+    const TomlValue* value = table_.find(key);
     if (value == nullptr) {
       if (presence != kMayBeMissing) blame(key, "this use has no " + quoted(key));
       return {};
@@ -262,7 +156,7 @@ class UseReader {
       blame(key, name + " is a list and not a string");
       return {};
     }
-    const std::string& found = value->strings.front();
+    const std::string& found = value->items.front().text;
     if (found.empty() && presence == kNeeded) blame(key, name + " is empty");
     if (found.size() > limit) {
       blame(key, name + " has " + std::to_string(found.size()) + " bytes; at most " +
@@ -274,10 +168,12 @@ class UseReader {
 
   // The strings of a list; an absent list is an empty one.
   std::vector<std::string> list(std::string_view key) {
-    const Value* value = find(key);
+    const TomlValue* value = table_.find(key);
     if (value == nullptr) return {};
     if (!value->is_list) blame(key, std::string(key) + " is a string and not a list");
-    return value->strings;
+    std::vector<std::string> out;
+    for (const TomlScalar& item : value->items) out.push_back(item.text);
+    return out;
   }
 
   template <class Check>
@@ -332,7 +228,7 @@ class UseReader {
     }
   }
 
-  const Table& table_;
+  const TomlTable& table_;
   std::deque<std::string>& owned_;
   std::optional<base::Error> fault_;
 };
@@ -348,10 +244,10 @@ base::Result<void> check_unique(const KnownUsesFile& file) {
       for (const auto protocol : use.protocols) {
         if (!seen.emplace(range.first, range.last, protocol, use.software, use.role, use.profile)
                  .second) {
-          return fail_at(file.lines[i], quoted(use.software) + " as " + quoted(use.role) +
-                                            " has ports " + model::to_string(range) + '/' +
-                                            std::string(model::protocol_name(protocol)) +
-                                            " in an entry above, too");
+          return toml_fail(file.lines[i], quoted(use.software) + " as " + quoted(use.role) +
+                                              " has ports " + model::to_string(range) + '/' +
+                                              std::string(model::protocol_name(protocol)) +
+                                              " in an entry above, too");
         }
       }
     }
@@ -362,11 +258,12 @@ base::Result<void> check_unique(const KnownUsesFile& file) {
 }  // namespace
 
 base::Result<KnownUsesFile> parse_known_uses(std::string_view text) {
-  const auto tables = read_tables(text);
-  if (!tables) return std::unexpected(tables.error());
-  if (tables->empty()) return fail_at(1, "there is no [[use]] entry");
+  const auto toml = parse_toml(text);
+  if (!toml) return std::unexpected(toml.error());
+  if (auto known = check_tables(*toml); !known) return std::unexpected(known.error());
+  if (toml->tables.empty()) return toml_fail(1, "there is no [[use]] entry");
   KnownUsesFile file;
-  for (const Table& table : *tables) {
+  for (const TomlTable& table : toml->tables) {
     auto use = UseReader(table, *file.owned_text).read();
     if (!use) return std::unexpected(use.error());
     file.uses.push_back(std::move(*use));

@@ -18,10 +18,8 @@
 //            # or "rfc:4251" or "iana:22/tcp" or "doc:anchor"
 //
 // Every key but exes, packages, units and profile must be there once, and no other key may. The
-// file is a subset of TOML that any editor knows: plain ASCII, each value on the line of its key,
-// strings in double quotes with no escapes but \" and \\. The subset has a reader of its own
-// because toml++ 3.3 aborts on some malformed input ("[[[", "[}"), and this is a total function:
-// any bytes give uses or an error that names the line.
+// file is of the subset of TOML that format/toml_subset.h reads, and of plain ASCII: any bytes give
+// uses or an error that names the line.
 #pragma once
 
 #include <deque>
@@ -34,8 +32,6 @@
 #include "model/registry_entry.h"
 
 namespace format {
-
-inline constexpr size_t kKnownUsesMaxEntries = 10'000;
 
 struct KnownUsesFile {
   std::vector<model::KnownUse> uses;  ///< in the order of the file; their text is in `owned_text`
