@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 
 namespace ports {
@@ -25,6 +24,8 @@ constexpr uint64_t kKeepExitedNs = 30 * kSecondNs;
 // Without exit events (no BPF, or one was lost) an unused process is forgotten after this long. If
 // it comes back it is stored once more, which costs a row and nothing else.
 constexpr uint64_t kKeepUnusedNs = 3600 * kSecondNs;
+// An orphaned connection tells of its end when the kernel gives it up, minutes later at most.
+constexpr uint64_t kKeepFoundGoneNs = 600 * kSecondNs;
 constexpr uint64_t kForgetEveryNs = 10 * kSecondNs;
 // Two clocks cannot be read at once; a difference up to this is put down to that.
 constexpr int64_t kClockNoiseUs = 10'000;
@@ -255,6 +256,8 @@ void Recorder::forget_processes() {
     in_use.insert(live.row.creator);
     in_use.insert(live.row.also_held_by.begin(), live.row.also_held_by.end());
   }
+  std::erase_if(found_gone_,
+                [&](const auto& item) { return now_.boot_ns - item.second > kKeepFoundGoneNs; });
   std::erase_if(known_, [&](const auto& item) {
     const Known& one = item.second;
     if (now_.boot_ns - one.used_ns < kKeepUnusedNs || in_use.contains(one.process.id)) return false;
@@ -324,13 +327,19 @@ void Recorder::name_owner(RecordedSocket& row, const model::SocketEvent& event) 
     }
     std::erase(row.also_held_by, row.owner);
   }
-  if (event.creator.pid == 0) return;
-  if (row.proof == OwnerProof::kNone) {
-    row.owner = owner_id(event.creator);
-    row.proof = OwnerProof::kInherited;
-  } else if (row.creator == 0) {
-    const int64_t creator = owner_id(event.creator);
-    if (creator != row.owner) row.creator = creator;
+  if (event.creator.pid != 0) {
+    if (row.proof == OwnerProof::kNone) {
+      row.owner = owner_id(event.creator);
+      row.proof = OwnerProof::kInherited;
+    } else if (row.creator == 0) {
+      const int64_t creator = owner_id(event.creator);
+      if (creator != row.owner) row.creator = creator;
+    }
+  }
+  if (row.proof != OwnerProof::kNone) {
+    row.owner_reason.clear();
+  } else if (row.owner_reason.empty()) {
+    row.owner_reason = event.created_ns == 0 ? "older-than-recorder" : "no-process";
   }
 }
 
@@ -358,6 +367,8 @@ void Recorder::open(const model::SocketEvent& event, SocketRole role) {
 
 void Recorder::close(const model::SocketEvent& event) {
   const auto at = live_.find(event.cookie);
+  if (looking_) closed_meanwhile_.insert(event.cookie);
+  if (found_gone_.erase(event.cookie) != 0 && at == live_.end()) return;
   if (at == live_.end() && event.local.port == 0) return;  // it never had a port
   RecordedSocket row;
   if (at != live_.end()) {
@@ -404,6 +415,11 @@ void Recorder::add_instant(const model::SocketEvent& event, SocketRole role) {
 void Recorder::name_holders(Live& live, const model::Inventory& inventory,
                             const model::Socket& socket) {
   RecordedSocket& row = live.row;
+  if (row.proof == OwnerProof::kNone && socket.owner_count == 0) {
+    std::string reason(model::holding_name(socket.holding));
+    live.changed = live.changed || reason != row.owner_reason;
+    row.owner_reason = std::move(reason);
+  }
   for (const auto& owner : inventory.owners_of(socket)) {
     const int64_t id = owner_id(inventory.processes[owner.process]);
     if (id == row.owner && row.proof != OwnerProof::kInherited) continue;
@@ -411,6 +427,7 @@ void Recorder::name_holders(Live& live, const model::Inventory& inventory,
       if (row.owner != 0 && row.owner != id && row.creator == 0) row.creator = row.owner;
       row.owner = id;
       row.proof = OwnerProof::kHeld;
+      row.owner_reason.clear();
       live.changed = true;
     } else if (std::ranges::find(row.also_held_by, id) == row.also_held_by.end()) {
       row.also_held_by.push_back(id);
@@ -436,14 +453,21 @@ RecordedSocket Recorder::row_of(const model::Socket& socket, uint64_t seen_ns,
   return row;
 }
 
+void Recorder::begin_look() {
+  looking_ = true;
+  closed_meanwhile_.clear();
+}
+
 void Recorder::resync(const model::Inventory& inventory, ClockReading begun) {
   const Listeners listeners(inventory);
   std::unordered_set<uint64_t> seen;
   for (const auto& socket : inventory.sockets) {
     if (!is_programs_own(socket)) continue;
     seen.insert(socket.cookie);
+    if (closed_meanwhile_.contains(socket.cookie)) continue;
     auto at = live_.find(socket.cookie);
     if (at == live_.end()) {
+      found_gone_.erase(socket.cookie);
       Live live;
       live.row = row_of(socket, begun.boot_ns, listeners.took(socket));
       at = live_.emplace(socket.cookie, std::move(live)).first;
@@ -462,8 +486,11 @@ void Recorder::resync(const model::Inventory& inventory, ClockReading begun) {
     close_at(live.row, begun.boot_ns);
     live.row.close_unseen = true;
     batch_.closed.push_back(std::move(live.row));
+    found_gone_[at->first] = now_.boot_ns;
     at = live_.erase(at);
   }
+  looking_ = false;
+  closed_meanwhile_.clear();
 }
 
 TimelineBatch Recorder::flush() {

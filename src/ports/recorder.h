@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "model/clock_history.h"
@@ -43,13 +44,17 @@ class Recorder {
 
   void take(const model::Event& event);
 
+  /// An inventory is about to be read: what closes from now on may be in it still.
+  void begin_look();
   /// Merges what an inventory shows: sockets we did not know are added as opened before, known ones
-  /// get their holders, and those that are gone are closed with `close_unseen`. Call it with all
-  /// events drained that came before the inventory was begun at `begun`.
+  /// get their holders, and those that are gone are closed with `close_unseen`. The order is: take
+  /// all events, begin_look(), read the inventory (begun at `begun`), take all events, resync().
   void resync(const model::Inventory& inventory, ClockReading begun);
 
   /// Events of these kinds were lost since the last call of set_clock() but one.
   void lost(const model::LossCounters& more);
+  /// Any other stretch of which the timeline must say that it is not whole.
+  void add_gap(std::string kind, int64_t from_us, int64_t until_us, uint64_t lost);
 
   /// What is new since the last flush, for the store and for watchers. All events before the last
   /// set_clock() must have been taken.
@@ -101,7 +106,6 @@ class Recorder {
   void name_holders(Live& live, const model::Inventory& inventory, const model::Socket& socket);
   [[nodiscard]] model::RecordedSocket row_of(const model::Socket& socket, uint64_t seen_ns,
                                              bool incoming) const;
-  void add_gap(std::string kind, int64_t from_us, int64_t until_us, uint64_t lost);
 
   ProcessSource& processes_;
   TimelineWriter::Boot boot_;
@@ -111,6 +115,12 @@ class Recorder {
   int64_t next_process_id_;
   uint64_t forgot_ns_ = 0;
   std::unordered_map<uint64_t, Live> live_;
+  // Closed since begin_look(): an inventory that shows one of these is only out of date.
+  std::unordered_set<uint64_t> closed_meanwhile_;
+  bool looking_ = false;
+  // Closed by resync(), with the time of it: the event of the closing may come still, and there
+  // must be no second row for it.
+  std::unordered_map<uint64_t, uint64_t> found_gone_;
   std::unordered_map<ProcessKey, Known, ProcessKeyHash> known_;
   std::unordered_map<int64_t, ProcessKey> keys_by_id_;
   TimelineBatch batch_;

@@ -260,6 +260,44 @@ TEST_F(RecorderTest, WhatAnInventoryNoLongerShowsWasClosedUnseen) {
   EXPECT_EQ(recorder.open_sockets(), 1U);
 }
 
+TEST_F(RecorderTest, WhatClosedWhileTheInventoryWasReadIsNotTakenForOpen) {
+  auto recorder = make();
+  recorder.take(event(SocketEventKind::kConnected, 1, 9));
+  recorder.begin_look();
+  recorder.set_clock(at(11));
+  recorder.take(event(SocketEventKind::kClosed, 1, 11));
+  recorder.resync(inventory({socket(1, 56744, model::SocketState::kEstablished)}), at(10));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.closed.size(), 1U);
+  EXPECT_FALSE(batch.closed[0].close_unseen);
+  EXPECT_EQ(recorder.open_sockets(), 0U);
+}
+
+TEST_F(RecorderTest, ALateEventOfAClosingThatWasInferredMakesNoSecondRow) {
+  auto recorder = make();
+  recorder.take(event(SocketEventKind::kConnected, 1, 9));
+  recorder.resync(inventory({}), at(10));
+  recorder.take(event(SocketEventKind::kClosed, 1, 11));
+  EXPECT_EQ(recorder.flush().closed.size(), 1U);
+}
+
+TEST_F(RecorderTest, SaysWhyNobodyIsNamed) {
+  auto recorder = make();
+  auto older = event(SocketEventKind::kClosed, 1, 10);
+  older.created_ns = 0;
+  recorder.take(older);
+  recorder.take(event(SocketEventKind::kClosed, 2, 10));
+  auto look = inventory({socket(3, 2049, model::SocketState::kListen)});
+  look.sockets[0].holding = model::Holding::kKernel;
+  recorder.resync(look, at(10));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.closed.size(), 2U);
+  EXPECT_EQ(batch.closed[0].owner_reason, "older-than-recorder");
+  EXPECT_EQ(batch.closed[1].owner_reason, "no-process");
+  ASSERT_EQ(batch.opened.size(), 1U);
+  EXPECT_EQ(batch.opened[0].owner_reason, "kernel");
+}
+
 TEST_F(RecorderTest, ANamespaceThatCouldNotBeReadClosesNothing) {
   auto recorder = make();
   recorder.take(event(SocketEventKind::kConnected, 1, 9));
