@@ -3,12 +3,18 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <optional>
 
+#include "disk/sqlite_timeline_reader.h"
+#include "disk/sqlite_timeline_writer.h"
+#include "host/boot_clock.h"
+#include "host/bpf_events.h"
 #include "host/collector.h"
 #include "host/local_addresses.h"
 #include "host/port_policy.h"
 #include "host/process_reader.h"
 #include "host/published_ports.h"
+#include "host/stop_signals.h"
 
 namespace apps {
 namespace {
@@ -37,8 +43,31 @@ class LinuxMachine final : public Machine {
   int32_t own_pid() override { return ::getpid(); }
   int64_t now_unix_s() override { return std::time(nullptr); }
 
+  base::Result<std::unique_ptr<ports::EventSource>> make_event_source(
+      uint32_t ring_bytes) override {
+    return host::make_bpf_events({.ring_bytes = ring_bytes});
+  }
+  base::Result<std::unique_ptr<ports::TimelineWriter>> open_timeline_writer(
+      const std::string& directory, std::vector<std::string>& notices) override {
+    auto writer = disk::SqliteTimelineWriter::open(directory, clocks().wall_us);
+    if (!writer) return std::unexpected(writer.error());
+    notices = (*writer)->take_notices();
+    return std::move(*writer);
+  }
+  base::Result<std::unique_ptr<ports::TimelineReader>> open_timeline(
+      const std::string& directory) override {
+    return disk::SqliteTimelineReader::open(directory);
+  }
+  ports::ClockReading clocks() override { return host::read_clocks(); }
+  base::Result<std::string> boot_id() override { return host::read_boot_id(); }
+  bool wait(uint64_t ms) override {
+    if (!signals_) signals_.emplace();
+    return signals_->wait(ms);
+  }
+
  private:
   std::unique_ptr<ports::ProcessSource> processes_;
+  std::optional<host::StopSignals> signals_;
 };
 
 }  // namespace

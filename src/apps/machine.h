@@ -12,8 +12,11 @@
 #include "base/result.h"
 #include "host/package_finder.h"
 #include "model/inventory.h"
+#include "ports/event_source.h"
 #include "ports/process_source.h"
+#include "ports/recorder.h"
 #include "ports/socket_source.h"
+#include "ports/timeline.h"
 
 namespace apps {
 
@@ -46,6 +49,23 @@ class Machine {
   virtual int32_t own_pid() = 0;
   /// Wall clock, seconds since 1970.
   virtual int64_t now_unix_s() = 0;
+
+  // What the recorder and those who ask it need.
+
+  /// See host/bpf_events.h; `ring_bytes` is a power of two.
+  virtual base::Result<std::unique_ptr<ports::EventSource>> make_event_source(
+      uint32_t ring_bytes) = 0;
+  /// See disk/sqlite_timeline_writer.h. `notices`: whole sentences about what had to be set aside.
+  virtual base::Result<std::unique_ptr<ports::TimelineWriter>> open_timeline_writer(
+      const std::string& directory, std::vector<std::string>& notices) = 0;
+  /// See disk/sqlite_timeline_reader.h.
+  virtual base::Result<std::unique_ptr<ports::TimelineReader>> open_timeline(
+      const std::string& directory) = 0;
+  virtual ports::ClockReading clocks() = 0;
+  virtual base::Result<std::string> boot_id() = 0;
+  /// Sleeps; true once the person has asked us to end (Ctrl-C, SIGTERM), from the first call on:
+  /// until then such a signal ends the process.
+  virtual bool wait(uint64_t ms) = 0;
 };
 
 }  // namespace apps

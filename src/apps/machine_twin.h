@@ -9,8 +9,11 @@
 
 #include "apps/command_line.h"
 #include "apps/machine.h"
+#include "testkit/fake_event_source.h"
 #include "testkit/fake_process_source.h"
 #include "testkit/fake_socket_source.h"
+#include "testkit/forwarding.h"
+#include "testkit/memory_timeline.h"
 
 namespace apps {
 
@@ -28,6 +31,16 @@ class MachineTwin {
   int64_t now_unix_s = 1700003600;
   std::optional<base::Error> no_collector;  ///< what opening a collector fails with
   std::optional<model::CollectorKind> asked_collector;
+  testkit::FakeEventSource events;
+  testkit::MemoryTimeline timeline;
+  std::string timeline_directory;             ///< where it was last opened
+  std::optional<base::Error> no_events;       ///< what opening the event source fails with
+  std::optional<base::Error> no_timeline;     ///< what opening the timeline fails with
+  std::vector<std::string> timeline_notices;  ///< of opening it for writing
+  uint32_t asked_ring_bytes = 0;
+  static constexpr uint64_t kFirstBootNs = uint64_t{100'000} * 1'000'000'000;
+  uint64_t boot_ns = kFirstBootNs;               ///< advanced by waiting
+  std::function<bool()> on_wait;                 ///< with each wait; true = the person ends it
   std::map<std::string, std::string> variables;  ///< environment
   unsigned columns = 0;                          ///< not 0: standard output is a terminal this wide
 
@@ -71,6 +84,36 @@ class MachineTwin::View final : public Machine {
   bool caller_is_root() override { return twin_.caller_is_root; }
   int32_t own_pid() override { return twin_.own_pid; }
   int64_t now_unix_s() override { return twin_.now_unix_s; }
+
+  base::Result<std::unique_ptr<ports::EventSource>> make_event_source(
+      uint32_t ring_bytes) override {
+    twin_.asked_ring_bytes = ring_bytes;
+    if (twin_.no_events) return std::unexpected(*twin_.no_events);
+    return std::make_unique<testkit::ForwardEvents>(twin_.events);
+  }
+  base::Result<std::unique_ptr<ports::TimelineWriter>> open_timeline_writer(
+      const std::string& directory, std::vector<std::string>& notices) override {
+    twin_.timeline_directory = directory;
+    if (twin_.no_timeline) return std::unexpected(*twin_.no_timeline);
+    notices = twin_.timeline_notices;
+    return std::make_unique<testkit::ForwardWriter>(twin_.timeline);
+  }
+  base::Result<std::unique_ptr<ports::TimelineReader>> open_timeline(
+      const std::string& directory) override {
+    twin_.timeline_directory = directory;
+    if (twin_.no_timeline) return std::unexpected(*twin_.no_timeline);
+    return std::make_unique<testkit::ForwardReader>(twin_.timeline);
+  }
+  ports::ClockReading clocks() override {
+    // Wall time runs along with boot time from `now_unix_s` on.
+    return {twin_.boot_ns, twin_.now_unix_s * 1'000'000 +
+                               static_cast<int64_t>((twin_.boot_ns - kFirstBootNs) / 1000)};
+  }
+  base::Result<std::string> boot_id() override { return "boot-of-the-twin"; }
+  bool wait(uint64_t ms) override {
+    twin_.boot_ns += ms * 1'000'000;
+    return twin_.on_wait && twin_.on_wait();
+  }
 
  private:
   class Forward final : public ports::SocketSource {

@@ -44,6 +44,10 @@ class HelpExamples(harness.SystemTest):
             for line in examples(self.twinport("help", *name.split()).out):
                 if "/etc/" in line or line.endswith("| source"):
                     continue  # it would change this machine, or needs another shell
+                if name in ("record", "watch") and "--for" not in line:
+                    continue  # it runs until a person ends it
+                if name == "record" and not harness.bpf_works():
+                    continue
                 with self.subTest(line=line):
                     done = subprocess.run(["bash", "-c", "set -o pipefail; " + line], cwd=folder,
                                           env=environment, capture_output=True, text=True,

@@ -94,6 +94,13 @@ class JsonSchema(harness.SystemTest):
         self.collect("who", "who", str(port), "--peer", "127.0.0.1", box=box)
         self.assert_all_follow()
 
+    @harness.needs_root
+    def test_the_recorder(self):
+        if not harness.bpf_works():
+            self.skipTest("BPF is refused here")
+        self.collect("record", "record", "--for", "1s")
+        self.assert_all_follow()
+
     def test_knowledge(self):
         for words in (["22"], ["ssh"], ["1743-1844/tcp"], ["60000"], ["1-65535"]):
             with self.subTest(words=words):
