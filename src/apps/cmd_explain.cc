@@ -57,6 +57,8 @@ int run_explain(const ExplainOptions& options, Context& context) {
                                 : entries_of(*query, context.registry());
   const auto addresses =
       query->address ? machine.local_addresses() : std::vector<model::IpAddress>{};
+  const LoadedExpectations& expectations = context.expectations();
+  const ports::Judge judge(expectations.all, expectations.loaded());
   const ports::ExplainInput input{.inventory = *inventory,
                                   .known_uses = known_uses,
                                   .entries = entries,
@@ -65,7 +67,8 @@ int run_explain(const ExplainOptions& options, Context& context) {
                                              .processes_hidden = inventory->report.processes_hidden,
                                              .own_pid = machine.own_pid(),
                                              .packages_known = machine.has_package_lists(),
-                                             .verified = options.verify}};
+                                             .verified = options.verify},
+                                  .judge = &judge};
   const PageLength length = options.markdown ? PageLength::kFull : PageLength::kShort;
   if (one_port) {
     const ports::Explanation explanation = ports::explain(*query, port, input);

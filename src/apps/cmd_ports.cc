@@ -7,12 +7,14 @@
 
 #include <fmt/format.h>
 
+#include "apps/expect_look.h"
 #include "apps/inventory_json.h"
 #include "apps/look.h"
 #include "apps/socket_columns.h"
 #include "apps/table.h"
 #include "base/text.h"
 #include "ports/filter.h"
+#include "ports/inventory_verdict.h"
 
 namespace apps {
 namespace {
@@ -170,9 +172,29 @@ bool shows_modified(const Inventory& inventory, const std::vector<uint32_t>& row
   });
 }
 
-int exit_code(const Inventory& inventory, const std::vector<uint32_t>& rows, size_t unseen) {
-  const bool fine = inventory.report.complete && unseen == 0 && !shows_modified(inventory, rows);
-  return fine ? kDone : kAttention;
+/// What of the rows shown needs attention.
+struct Attention {
+  size_t unseen = 0;      ///< sockets whose holder could not be seen
+  size_t findings = 0;    ///< sockets that are not as expected
+  bool modified = false;  ///< a holder's file is not what its package installed
+  bool incomplete = false;
+
+  [[nodiscard]] int exit_code() const {
+    return incomplete || unseen > 0 || findings > 0 || modified ? kAttention : kDone;
+  }
+};
+
+/// `verdicts` is empty where no expectations are loaded.
+Attention find_attention(const Inventory& inventory, const std::vector<model::Verdict>& verdicts,
+                         const std::vector<uint32_t>& rows) {
+  Attention out;
+  out.unseen = count_unseen(inventory, rows);
+  out.modified = shows_modified(inventory, rows);
+  out.incomplete = !inventory.report.complete;
+  if (verdicts.empty()) return out;
+  out.findings = static_cast<size_t>(
+      std::ranges::count_if(rows, [&](uint32_t row) { return verdicts[row].is_finding(); }));
+  return out;
 }
 
 std::string detail_in_words(const model::TcpDetail& detail) {
@@ -190,9 +212,11 @@ std::string detail_in_words(const model::TcpDetail& detail) {
   return out;
 }
 
-Tone tone_of(const SocketColumn& column, const Socket& socket) {
+Tone tone_of(const SocketColumn& column, const Socket& socket, const model::Verdict* verdict) {
   if (column.name == "local") return Tone::kStrong;
   if (column.name == "use") return Tone::kFaint;
+  if (column.name == "verdict")
+    return verdict == nullptr ? Tone::kFaint : verdict_tone(verdict->kind);
   if (column.name != "process" && column.name != "holding") return Tone::kPlain;
   switch (socket.holding) {
     case model::Holding::kOwned:
@@ -208,11 +232,12 @@ Tone tone_of(const SocketColumn& column, const Socket& socket) {
 /// What answers "who holds what" on this terminal; the namespace only where it tells rows apart.
 std::vector<const SocketColumn*> usual_columns(const std::vector<uint32_t>& rows,
                                                const Inventory& inventory, const Request& request,
-                                               bool verify, unsigned width) {
+                                               bool judged, bool verify, unsigned width) {
   const bool narrow = width != 0 && width < kWidthForAllColumns;
   auto columns = *parse_columns(!request.all_states ? kListenerColumns
                                 : narrow            ? kNarrowColumns
                                                     : kAllColumns);
+  if (judged) columns.push_back(find_socket_column("verdict"));
   if (verify) columns.push_back(find_socket_column("package"));
   const uint32_t own = own_namespace(inventory);
   if (std::ranges::any_of(rows,
@@ -226,7 +251,8 @@ void print_table(const std::vector<uint32_t>& rows, SocketView& view, const Requ
                  const PortsOptions& options, Context& context) {
   const unsigned width = options.wide ? 0 : context.width;
   const std::vector<const SocketColumn*> shown =
-      request.columns.empty() ? usual_columns(rows, view.inventory, request, options.verify, width)
+      request.columns.empty() ? usual_columns(rows, view.inventory, request, !view.verdicts.empty(),
+                                              options.verify, width)
                               : request.columns;
   std::vector<Column> columns;
   columns.reserve(shown.size());
@@ -238,7 +264,8 @@ void print_table(const std::vector<uint32_t>& rows, SocketView& view, const Requ
     const Socket& socket = view.inventory.sockets[row];
     for (const SocketColumn* column : shown) {
       const std::string text = column->text(view, socket);
-      table.cell(text.empty() ? "-" : text, text.empty() ? Tone::kFaint : tone_of(*column, socket));
+      table.cell(text.empty() ? "-" : text,
+                 text.empty() ? Tone::kFaint : tone_of(*column, socket, view.verdict_of(socket)));
     }
     if (options.detail && socket.detail >= 0) {
       table.note(detail_in_words(view.inventory.tcp_details[static_cast<size_t>(socket.detail)]));
@@ -266,21 +293,28 @@ void print_published(const std::vector<const model::PublishedPort*>& published, 
 
 /// What the table cannot say: who looked, what was hidden, what could not be seen. On standard
 /// error, so that a script that reads the table gets nothing else.
-void print_footer(const std::vector<uint32_t>& rows, size_t unseen, const Inventory& inventory,
-                  const Request& request, const PortsOptions& options, Context& context) {
+void print_footer(const std::vector<uint32_t>& rows, const Attention& attention,
+                  const Inventory& inventory, const Request& request, const PortsOptions& options,
+                  Context& context) {
   const model::CollectorReport& report = inventory.report;
   const size_t shown = rows.size();
-  if (options.no_header && exit_code(inventory, rows, unseen) == kDone) return;
+  if (options.no_header && attention.exit_code() == kDone) return;
   std::string line = fmt::format("{} {}{}, seen by {}.", shown,
                                  request.all_states ? "socket" : "listening or bound socket",
                                  shown == 1 ? "" : "s", model::collector_name(report.kind));
-  if (unseen > 0) {
+  if (attention.unseen > 0) {
+    const size_t unseen = attention.unseen;
     const bool root = context.machine().caller_is_root();
     line +=
         fmt::format(" {} {} not be seen{}.", unseen, unseen == 1 ? "holder could" : "holders could",
                     root ? ", even as root" : "; run as root to name more");
   }
-  if (shows_modified(inventory, rows)) {
+  if (attention.findings > 0) {
+    line +=
+        fmt::format(" {} not as expected; `twinport expect check` says why.",
+                    attention.findings == 1 ? "1 is" : std::to_string(attention.findings) + " are");
+  }
+  if (attention.modified) {
     line += " A program's file WAS CHANGED since its package was installed.";
   }
   if (!report.complete) line += " The view is incomplete.";
@@ -308,12 +342,14 @@ void print_footer(const std::vector<uint32_t>& rows, size_t unseen, const Invent
 
 void print_json(const std::vector<uint32_t>& rows,
                 const std::vector<const model::PublishedPort*>& published,
-                const Inventory& inventory, size_t unseen, Context& context) {
+                const Inventory& inventory, const std::vector<model::Verdict>& verdicts,
+                const Attention& attention, Context& context) {
   base::JsonWriter json = context.begin_json("ports");
-  json.field("needs_attention", exit_code(inventory, rows, unseen) != kDone);
+  json.field("needs_attention", attention.exit_code() != kDone);
   write_collector(json, inventory.report);
   json.key("summary").begin_object();
-  json.field("sockets", uint64_t{rows.size()}).field("holders_not_seen", uint64_t{unseen});
+  json.field("sockets", uint64_t{rows.size()})
+      .field("holders_not_seen", uint64_t{attention.unseen});
   json.end_object().newline();
   json.key("namespaces").begin_array();
   for (const model::NetNamespace& netns : inventory.namespaces) {
@@ -341,7 +377,8 @@ void print_json(const std::vector<uint32_t>& rows,
   for (const uint32_t row : rows) {
     if (context.out.closed()) break;
     json.newline();
-    write_socket(json, inventory, inventory.sockets[row]);
+    write_socket(json, inventory, inventory.sockets[row],
+                 verdicts.empty() ? nullptr : &verdicts[row]);
   }
   json.end_array();
   Context::end_json(json);
@@ -370,7 +407,11 @@ int run_ports(const PortsOptions& options, Context& context) {
   wanted.inventory.tcp_detail = options.detail;
   wanted.inventory.ports = request->filter.port_bounds();
   wanted.collector = options.collector;
-  wanted.packages = request->packages;
+  const LoadedExpectations& expectations = context.expectations();
+  const ports::Judge judge(expectations.all, expectations.loaded());
+  // Which connections came in is told by listeners on other ports, perhaps, than those asked for.
+  if (expectations.loaded() && request->all_states) wanted.inventory.ports.reset();
+  wanted.packages = request->packages || judge.needs_packages();
   wanted.verify = options.verify;
   const auto inventory = look(wanted, context);
   if (!inventory) return context.fail(inventory.error());
@@ -380,22 +421,26 @@ int run_ports(const PortsOptions& options, Context& context) {
   for (const model::PublishedPort& port : inventory->published) {
     if (is_selected(*inventory, *request, port)) published.push_back(&port);
   }
-  const size_t unseen = count_unseen(*inventory, rows);
+  std::vector<model::Verdict> verdicts;
+  if (expectations.loaded()) {
+    verdicts = judge_inventory(judge, *inventory, context.machine().has_package_lists()).sockets;
+  }
+  const Attention attention = find_attention(*inventory, verdicts, rows);
   if (context.json && request->sort == nullptr) {
-    print_json(rows, published, *inventory, unseen, context);
-    return exit_code(*inventory, rows, unseen);
+    print_json(rows, published, *inventory, verdicts, attention, context);
+    return attention.exit_code();
   }
   UseHints hints(*inventory, context.registry(), ports::KnownUses::built_in());
-  SocketView view{*inventory, hints, context.machine().caller_is_root()};
+  SocketView view{*inventory, hints, context.machine().caller_is_root(), verdicts};
   sort_rows(rows, view, *request);
   if (context.json) {
-    print_json(rows, published, *inventory, unseen, context);
+    print_json(rows, published, *inventory, verdicts, attention, context);
   } else {
     print_table(rows, view, *request, options, context);
     if (!options.no_header) print_published(published, context);
-    print_footer(rows, unseen, *inventory, *request, options, context);
+    print_footer(rows, attention, *inventory, *request, options, context);
   }
-  return exit_code(*inventory, rows, unseen);
+  return attention.exit_code();
 }
 
 }  // namespace apps

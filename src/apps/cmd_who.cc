@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/expect_look.h"
 #include "apps/explain_json.h"
 #include "apps/explain_page.h"
 #include "apps/inventory_json.h"
@@ -55,7 +56,13 @@ struct Answer {
   bool certain = true;    ///< nothing that could change the answer was out of sight
   bool modified = false;  ///< the file of a holder is not what its package installed
 
-  [[nodiscard]] bool needs_attention() const { return !certain || modified; }
+  bool judged = false;  ///< expectations are loaded
+
+  [[nodiscard]] bool needs_attention() const {
+    return !certain || modified || std::ranges::any_of(ports, [](const Explanation& port) {
+      return port.verdict.is_finding();
+    });
+  }
 
   /// Whether the socket is one of those that the answer is about.
   [[nodiscard]] bool concerns(const model::Socket& socket) const;
@@ -139,6 +146,24 @@ std::string nobody_in_words(const Answer& answer) {
   return "Nobody holds " + port + (answer.query.address ? " now." : " on this machine now.");
 }
 
+PageItem verdict_paragraph(const model::Verdict& verdict) {
+  std::string name(verdict_name(verdict.kind));
+  name[0] = static_cast<char>(name[0] - 'a' + 'A');
+  return {PageItemKind::kParagraph, "", name + ": " + verdict_in_words(verdict),
+          verdict_tone(verdict.kind)};
+}
+
+void judge(Answer& answer, Context& context) {
+  const LoadedExpectations& expectations = context.expectations();
+  answer.judged = expectations.loaded();
+  const ports::Judge by(expectations.all, expectations.loaded());
+  const auto verdicts =
+      judge_inventory(by, answer.inventory, context.machine().has_package_lists());
+  for (Explanation& one : answer.ports) {
+    one.verdict = judge_port(by, answer.inventory, verdicts, one.port, answer.query.protocol);
+  }
+}
+
 void print_answer(const Answer& answer, Context& context) {
   const unsigned width = context.text_width();
   const int64_t now = context.machine().now_unix_s();
@@ -153,6 +178,7 @@ void print_answer(const Answer& answer, Context& context) {
     const Explanation& port = answer.ports[i];
     Page page;
     page.lead.push_back({PageItemKind::kParagraph, "", port.headline, Tone::kStrong});
+    if (answer.judged) page.lead.push_back(verdict_paragraph(port.verdict));
     page.sections.push_back(holds_section(port, now, PageLength::kFull));
     print(std::move(page));
   }
@@ -200,6 +226,8 @@ void print_json(const Answer& answer, Context& context) {
   for (const Explanation& port : answer.ports) {
     json.newline();
     json.begin_object().field("port", port.port).field("headline", port.headline);
+    json.field("verdict", verdict_name(port.verdict.kind));
+    json.field("verdict_reason", port.verdict.reason);
     json.key("holds").begin_array();
     for (const Hold& hold : port.holds) write_hold(json, hold);
     json.end_array().key("published").begin_array();
@@ -238,6 +266,7 @@ int run_who(const WhoOptions& options, Context& context) {
   if (!inventory) return context.fail(inventory.error());
   answer.inventory = std::move(*inventory);
   find_answers(answer);
+  judge(answer, context);
   if (context.json) {
     print_json(answer, context);
   } else {

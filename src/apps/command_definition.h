@@ -32,6 +32,7 @@ struct Definition {
 // The groups, in the order in which they are listed. Good as long as the program runs.
 std::span<const Definition> live_commands();
 std::span<const Definition> recorder_commands();
+std::span<const Definition> expect_commands();
 std::span<const Definition> registry_commands();
 std::span<const Definition> self_commands();
 

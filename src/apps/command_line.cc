@@ -13,6 +13,7 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "ports/filter.h"
+#include "ports/words.h"
 
 namespace apps {
 namespace {
@@ -22,6 +23,16 @@ base::Error unknown_command(std::string_view word) {
   for (const Definition* definition : all_commands()) {
     std::string_view rest = definition->name;
     names.push_back(base::take_word(rest));
+  }
+  if (std::ranges::find(names, word) != names.end()) {
+    std::vector<std::string> more;
+    for (const Definition* definition : all_commands()) {
+      std::string_view rest = definition->name;
+      if (base::take_word(rest) == word)
+        more.push_back("\"" + std::string(definition->name) + "\"");
+    }
+    return {base::ErrorKind::kUsage, "\"" + std::string(word) + "\" is one of " +
+                                         ports::listed(more, "or") + "\nSee `twinport --help`."};
   }
   std::string message = "there is no command \"" + base::escape_for_terminal(word) + "\"";
   const std::string_view near = base::nearest_word(word, names);

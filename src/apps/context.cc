@@ -31,6 +31,16 @@ const ports::Registry& Context::registry() {
   return *opened_registry;
 }
 
+const LoadedExpectations& Context::expectations() {
+  if (!opened_expectations) {
+    auto loaded = load_expectations(config_directory);
+    if (!loaded) warn(loaded.error().message + "; nothing is judged by expectations");
+    opened_expectations = std::make_shared<const LoadedExpectations>(loaded ? std::move(*loaded)
+                                                                            : LoadedExpectations{});
+  }
+  return *opened_expectations;
+}
+
 base::JsonWriter Context::begin_json(std::string_view command) {
   base::JsonWriter writer([this](std::string_view block) { out.write(block); });
   writer.begin_object().field("schema", kJsonSchema).field("command", command);

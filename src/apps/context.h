@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "apps/expectations.h"
 #include "apps/machine.h"
 #include "apps/output.h"
 #include "apps/style.h"
@@ -49,6 +50,9 @@ struct Context {
 
   Machine& machine();
   const ports::Registry& registry();
+  /// Of the configuration directory. What cannot be read or taken is warned of, once, and then
+  /// nothing is judged.
+  const LoadedExpectations& expectations();
 
   /// JSON output for one document: `{"schema": "twinport/1", "command": NAME, ...`. The caller adds
   /// its own fields and ends it with end_json().
@@ -62,6 +66,7 @@ struct Context {
 
   std::unique_ptr<Machine> opened_machine;
   std::shared_ptr<const ports::Registry> opened_registry;
+  std::shared_ptr<const LoadedExpectations> opened_expectations;
 };
 
 }  // namespace apps

@@ -178,7 +178,8 @@ void write_explanation(JsonWriter& json, const ports::Explanation& of) {
   write_text(json, "understood", of.understood);
   json.field("headline", of.headline);
   write_text(json, "summary", of.summary);
-  json.field("verdict", of.verdict).field("needs_attention", of.needs_attention());
+  json.field("verdict", verdict_name(of.verdict.kind)).field("verdict_reason", of.verdict.reason);
+  json.field("needs_attention", of.needs_attention());
   write_assessment(json, of.assessment);
   json.field("held", of.somebody_holds);
   write_holds(json, "holds", of.holds);

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "apps/expect_look.h"
 #include "ports/words.h"
 
 namespace apps {
@@ -51,6 +52,11 @@ Tone tone_of(const Evidence& evidence) {
   return evidence.leaning == Leaning::kAgainst ? Tone::kWarning : Tone::kFaint;
 }
 
+void add_verdict(PageSection& section, const model::Verdict& verdict) {
+  section.detail(std::string(verdict_name(verdict.kind)), verdict_in_words(verdict),
+                 verdict_tone(verdict.kind));
+}
+
 PageSection safety_section(const Explanation& of) {
   PageSection section;
   section.title = "Is it safe?";
@@ -58,7 +64,10 @@ PageSection safety_section(const Explanation& of) {
   const bool nothing_more = std::ranges::all_of(
       of.assessment.evidence,
       [](const Evidence& evidence) { return evidence.name == "view-incomplete"; });
-  if (nothing_more) return section;
+  if (nothing_more) {
+    if (of.verdict.is_finding()) add_verdict(section, of.verdict);
+    return section;
+  }
   std::set<std::string> subjects;
   for (const Evidence& evidence : of.assessment.evidence) {
     if (!evidence.about.empty()) subjects.insert(evidence.about);
@@ -69,8 +78,7 @@ PageSection safety_section(const Explanation& of) {
                    name_it ? evidence.about + ": " + evidence.sentence : evidence.sentence,
                    tone_of(evidence));
   }
-  section.detail("unjudged",
-                 "No expectations are loaded, so nothing says whether it should be open here.");
+  add_verdict(section, of.verdict);
   return section;
 }
 

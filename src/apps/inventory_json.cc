@@ -217,7 +217,8 @@ void write_published(JsonWriter& json, const model::PublishedPort& published) {
   json.field("rule", published.rule).end_object();
 }
 
-void write_socket(JsonWriter& json, const model::Inventory& inventory, const Socket& socket) {
+void write_socket(JsonWriter& json, const model::Inventory& inventory, const Socket& socket,
+                  const model::Verdict* verdict) {
   json.begin_object();
   json.field("protocol", model::protocol_name(socket.protocol));
   json.field("family", socket.local.address.family == model::Family::kIpv4 ? "ipv4" : "ipv6");
@@ -235,6 +236,9 @@ void write_socket(JsonWriter& json, const model::Inventory& inventory, const Soc
   write_endpoint(json, "remote", socket.remote);
   json.field("holding", model::holding_name(socket.holding));
   write_owners(json, inventory, socket);
+  if (verdict != nullptr) {
+    json.field("verdict", verdict_name(verdict->kind)).field("verdict_reason", verdict->reason);
+  }
   json.field("netns", socket.netns);
   // Where there is no inode the kernel tells uid 0, which names nobody.
   json.key("uid");

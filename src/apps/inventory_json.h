@@ -7,6 +7,7 @@
 
 #include "base/json_writer.h"
 #include "model/inventory.h"
+#include "model/verdict.h"
 
 namespace apps {
 
@@ -24,8 +25,9 @@ void write_collector(base::JsonWriter& json, const model::CollectorReport& repor
 void write_namespace(base::JsonWriter& json, const model::NetNamespace& netns);
 void write_process(base::JsonWriter& json, const model::Process& process);
 void write_published(base::JsonWriter& json, const model::PublishedPort& published);
+/// With its verdict where it was judged.
 void write_socket(base::JsonWriter& json, const model::Inventory& inventory,
-                  const model::Socket& socket);
+                  const model::Socket& socket, const model::Verdict* verdict = nullptr);
 
 std::string_view package_check_name(model::PackageCheck check);  ///< JSON word
 

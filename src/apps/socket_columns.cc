@@ -185,6 +185,15 @@ constexpr auto kColumns = std::to_array<SocketColumn>({
      .help = "systemd unit or container of the holder",
      .least = 8,
      .text = unit_text},
+    {.name = "verdict",
+     .header = "VERDICT",
+     .help = "by what is expected: expected, unexpected, impostor, ...",
+     .text =
+         [](SocketView& v, const Socket& s) {
+           const model::Verdict* verdict = v.verdict_of(s);
+           return std::string(
+               verdict_name(verdict == nullptr ? model::VerdictKind::kUnjudged : verdict->kind));
+         }},
     {.name = "pid",
      .header = "PID",
      .help = "process id of the first holder",

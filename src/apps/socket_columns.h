@@ -5,10 +5,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "apps/table.h"
 #include "apps/use_hints.h"
 #include "model/inventory.h"
+#include "model/verdict.h"
 
 namespace apps {
 
@@ -17,6 +19,14 @@ struct SocketView {
   const model::Inventory& inventory;
   UseHints& hints;
   bool caller_is_root = false;
+  /// Of the inventory's sockets, in their order; empty where no expectations are loaded.
+  std::span<const model::Verdict> verdicts = {};
+
+  /// nullptr where it was not judged. `socket` must be one of the inventory's.
+  [[nodiscard]] const model::Verdict* verdict_of(const model::Socket& socket) const {
+    return verdicts.empty() ? nullptr
+                            : &verdicts[static_cast<size_t>(&socket - inventory.sockets.data())];
+  }
 };
 
 struct SocketColumn {

@@ -8,6 +8,7 @@
 
 #include "ports/explain_range.h"
 #include "ports/headline.h"
+#include "ports/inventory_verdict.h"
 #include "ports/words.h"
 
 namespace ports {
@@ -268,6 +269,11 @@ Explanation explain(const PortQuery& query, uint16_t port, const ExplainInput& i
   }
   judge_unseen(out, input.safety.caller_is_root);
   judge_unread(out, input.inventory);
+  static const std::vector<model::Expectation> kNone;
+  const Judge nothing(kNone, false);
+  const Judge& judge = input.judge == nullptr ? nothing : *input.judge;
+  const auto verdicts = judge_inventory(judge, input.inventory, input.safety.packages_known);
+  out.verdict = judge_port(judge, input.inventory, verdicts, port, query.protocol);
   return out;
 }
 

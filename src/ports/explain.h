@@ -19,6 +19,7 @@
 #include "ports/port_facts.h"
 #include "ports/port_query.h"
 #include "ports/safety.h"
+#include "ports/verdict.h"
 
 namespace ports {
 
@@ -37,6 +38,7 @@ struct ExplainInput {
   /// Addresses of this machine; empty = not known. Tells a foreign address in the question.
   std::span<const model::IpAddress> local_addresses;
   SafetyContext safety;
+  const Judge* judge = nullptr;  ///< nullptr: there are no expectations
 };
 
 /// Views inside it live as long as the registry and the known uses they came from.
@@ -48,8 +50,7 @@ struct Explanation {
   std::string understood;  ///< how the question was read, where that is not plain; "" = it is
   std::string headline;    ///< who holds it, in one sentence
   std::string summary;     ///< what it is and who uses it, in one sentence
-  /// DESIGN's verdict: no expectations can be loaded yet, so every port is "unjudged".
-  std::string_view verdict = "unjudged";
+  model::Verdict verdict;  ///< by what is expected
   Assessment assessment;
 
   std::vector<Hold> holds;
@@ -69,8 +70,11 @@ struct Explanation {
   model::CollectorReport report;
   std::vector<std::string> gaps;  ///< what could not be seen of this port, in whole sentences
 
-  /// Exit code 1: a holder that could not be seen, or a sign that asks for a look.
-  [[nodiscard]] bool needs_attention() const { return assessment.level != Level::kNoConcern; }
+  /// Exit code 1: a holder that could not be seen, a sign that asks for a look, or a finding by
+  /// what is expected.
+  [[nodiscard]] bool needs_attention() const {
+    return assessment.level != Level::kNoConcern || verdict.is_finding();
+  }
 };
 
 /// `query` has one port, given as `port`.

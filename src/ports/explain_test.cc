@@ -54,7 +54,7 @@ TEST_F(Explain, SaysThatNobodyHoldsAPort) {
   EXPECT_FALSE(out.somebody_holds);
   EXPECT_FALSE(out.absence.empty());
   EXPECT_FALSE(out.needs_attention());
-  EXPECT_EQ(out.verdict, "unjudged");
+  EXPECT_EQ(out.verdict.kind, model::VerdictKind::kUnjudged);
 }
 
 TEST_F(Explain, NamesTheListenerFirst) {

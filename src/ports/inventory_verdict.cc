@@ -19,20 +19,9 @@ using model::VerdictKind;
 
 using PortKey = std::tuple<uint32_t, model::Protocol, uint16_t>;  // namespace first
 
-int badness(VerdictKind kind) {
-  switch (kind) {
-    case VerdictKind::kUnexpected:
-    case VerdictKind::kImpostor:
-      return 4;
-    case VerdictKind::kUnknown:
-      return 3;
-    case VerdictKind::kWider:
-      return 2;
-    case VerdictKind::kUnjudged:
-      return 1;
-    default:
-      return 0;
-  }
+void note(std::vector<std::optional<VerdictKind>>& now, size_t expectation, VerdictKind kind) {
+  auto& worst = now[expectation];
+  if (!worst || badness(*worst) < badness(kind)) worst = kind;
 }
 
 bool answers(const Subject& subject) {
@@ -48,7 +37,8 @@ class Presences {
  public:
   explicit Presences(const Judge& judge) : judge_(judge) {}
 
-  void add(const Subject& subject, uint32_t netns, const Verdict& verdict) {
+  void add(const Subject& subject, uint32_t netns, const Verdict& verdict,
+           std::vector<std::optional<VerdictKind>>& now) {
     if (!answers(subject) && subject.role != SubjectRole::kBoundOnly) return;
     const PortKey key{netns, subject.protocol, subject.local.port};
     for (const size_t i : judge_.naming(subject.protocol, subject.local.port, subject.own_namespace,
@@ -59,7 +49,9 @@ class Presences {
                          std::ranges::any_of(subject.holders, [&](const SubjectHolder& holder) {
                            return Judge::allows(one, holder) || is_service_manager(holder);
                          });
-      if (there) found_.emplace(key, i);
+      if (!there) continue;
+      found_.emplace(key, i);
+      if (verdict.kind == VerdictKind::kExpected) note(now, i, verdict.kind);
     }
   }
 
@@ -126,10 +118,33 @@ std::vector<MissingPort> find_missing(const Judge& judge, const Inventory& inven
 
 }  // namespace
 
+int badness(VerdictKind kind) {
+  switch (kind) {
+    case VerdictKind::kImpostor:
+      return 7;
+    case VerdictKind::kUnexpected:
+      return 6;
+    case VerdictKind::kUnknown:
+      return 5;
+    case VerdictKind::kWider:
+      return 4;
+    case VerdictKind::kMissing:
+      return 3;
+    case VerdictKind::kUnjudged:
+      return 2;
+    case VerdictKind::kTransient:
+      return 1;
+    case VerdictKind::kExpected:
+      break;
+  }
+  return 0;
+}
+
 InventoryVerdicts judge_inventory(const Judge& judge, const Inventory& inventory,
                                   bool packages_known) {
   InventoryVerdicts out;
   out.sockets.reserve(inventory.sockets.size());
+  out.now.resize(judge.expectations().size());
   const InventorySubjects subjects(inventory, packages_known);
   Presences presences(judge);
   std::map<PortKey, const Verdict*> listeners;
@@ -138,7 +153,8 @@ InventoryVerdicts judge_inventory(const Judge& judge, const Inventory& inventory
     const Subject subject = subjects.of(socket);
     out.sockets.push_back(judge.judge(subject));
     const Verdict& verdict = out.sockets.back();  // capacity is reserved: it stays where it is
-    presences.add(subject, socket.netns, verdict);
+    presences.add(subject, socket.netns, verdict, out.now);
+    if (verdict.expectation) note(out.now, *verdict.expectation, verdict.kind);
     if (subject.role == SubjectRole::kServed) served.push_back(out.sockets.size() - 1);
     if (!answers(subject)) continue;
     const Verdict*& worst = listeners[{socket.netns, socket.protocol, socket.local.port}];
@@ -152,10 +168,46 @@ InventoryVerdicts judge_inventory(const Judge& judge, const Inventory& inventory
   for (const model::PublishedPort& published : inventory.published) {
     const model::NetNamespace* netns = inventory.find_namespace(published.netns);
     out.published.push_back(judge.judge(published, netns));
+    const Verdict& verdict = out.published.back();
+    if (verdict.expectation) note(out.now, *verdict.expectation, verdict.kind);
     presences.add(published, netns);
   }
   if (judge.loaded()) out.missing = find_missing(judge, inventory, presences);
+  for (const MissingPort& one : out.missing) {
+    note(out.now, *one.verdict.expectation, one.verdict.kind);
+  }
   return out;
+}
+
+Verdict judge_port(const Judge& judge, const Inventory& inventory,
+                   const InventoryVerdicts& verdicts, uint16_t port,
+                   std::optional<model::Protocol> protocol) {
+  if (!judge.loaded()) return judge.judge(Subject{});
+  const Verdict* worst = nullptr;
+  const auto add = [&](bool meant, model::Protocol its_protocol, const Verdict& verdict) {
+    if (!meant || (protocol && its_protocol != *protocol)) return;
+    if (worst == nullptr || badness(worst->kind) < badness(verdict.kind)) worst = &verdict;
+  };
+  const auto is_own = [&](uint32_t number) {
+    const model::NetNamespace* netns = inventory.find_namespace(number);
+    return netns == nullptr || netns->own;
+  };
+  for (size_t i = 0; i < inventory.sockets.size(); ++i) {
+    const model::Socket& socket = inventory.sockets[i];
+    const bool meant = socket.local.port == port && socket.protocol != model::Protocol::kRaw;
+    add(meant && is_own(socket.netns), socket.protocol, verdicts.sockets[i]);
+  }
+  for (size_t i = 0; i < inventory.published.size(); ++i) {
+    const model::PublishedPort& published = inventory.published[i];
+    add(published.ports.contains(port) && is_own(published.netns), published.protocol,
+        verdicts.published[i]);
+  }
+  for (const MissingPort& missing : verdicts.missing) {
+    const Expectation& one = judge.expectations()[*missing.verdict.expectation];
+    add(missing.port == port && one.netns.empty(), missing.protocol, missing.verdict);
+  }
+  if (worst != nullptr) return *worst;
+  return {VerdictKind::kUnjudged, "nothing is open there, and nothing need be", {}};
 }
 
 }  // namespace ports

@@ -41,7 +41,7 @@ std::string unseen_because(Holding holding) {
       return "it is in no descriptor table: it is on its way between processes, or io_uring holds "
              "it";
     case Holding::kHidden:
-      return "whose it is could not be seen: as root there is more to see";
+      return "whose it is could not be seen with our rights";
     case Holding::kVanished:
       return "it was closed while we looked";
     case Holding::kUnknown:

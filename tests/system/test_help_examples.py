@@ -18,6 +18,13 @@ def examples(text: str) -> list[str]:
 
 
 class HelpExamples(harness.SystemTest):
+    def setUp(self):
+        super().setUp()
+        config = pathlib.Path(self.environment["TWINPORT_CONFIG"])
+        config.mkdir(parents=True)
+        (config / "expectations.toml").write_text(
+            '[[expect]]\nprotocol = "tcp"\nport = 22\nscope = "any"\n')
+
     def commands(self) -> list[str]:
         overview = self.twinport("--help").out
         lines = overview.split("\nCommands:\n")[1].split("\n\n")[0].splitlines()

@@ -92,6 +92,18 @@ class JsonSchema(harness.SystemTest):
                 self.collect("explain", "explain", *words, box=box)
                 self.collect("who", "who", *words, box=box)
         self.collect("who", "who", str(port), "--peer", "127.0.0.1", box=box)
+        config = pathlib.Path(self.environment["TWINPORT_CONFIG"])
+        config.mkdir(parents=True)
+        (config / "expectations.toml").write_text(
+            f'[[expect]]\nprotocol = "tcp"\nport = [{port}, 1]\nscope = "loopback"\n'
+            'why = "a test"\nowner = "nobody"\n[[outgoing]]\nprotocol = "tcp"\nport = 443\n'
+            'exe = "/nothing"\n')
+        found = self.collect("expect-check", "expect", "check", box=box)
+        self.assertGreater(len({one["verdict"] for one in found["findings"]}), 1)
+        self.collect("expect-show", "expect", "show", box=box)
+        self.collect("ports", "ports", "--all", box=box)
+        self.collect("explain", "explain", str(port), box=box)
+        self.collect("who", "who", str(port), box=box)
         self.assert_all_follow()
 
     @harness.needs_root

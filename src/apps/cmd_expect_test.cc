@@ -1,0 +1,217 @@
+#include "apps/cmd_expect.h"
+
+#include <gtest/gtest.h>
+
+#include "apps/golden.h"
+#include "apps/machine_twin.h"
+#include "base/file.h"
+#include "testkit/temporary_directory.h"
+
+namespace apps {
+namespace {
+
+using model::Protocol;
+using model::SocketState;
+
+/// A server with a few services, some of which are not as they should be.
+class Expect : public ::testing::Test {
+ protected:
+  Expect() {
+    twin.published = model::PublishedPorts{};
+    auto& sockets = twin.sockets;
+    sockets.listen(Protocol::kTcp, "0.0.0.0:22");
+    sockets.hold(700, 3);
+    sockets.add(Protocol::kTcp, "10.0.0.5:22", SocketState::kEstablished, "10.9.0.7:50000");
+    sockets.hold(700, 4);
+    sockets.listen(Protocol::kTcp, "0.0.0.0:5432");
+    sockets.hold(800, 3);
+    sockets.listen(Protocol::kTcp, "0.0.0.0:1744");
+    sockets.hold(900, 3);
+    sockets.listen(Protocol::kTcp, "0.0.0.0:4444");
+    sockets.hold(900, 4);
+    sockets.listen(Protocol::kTcp, "[::]:4444");
+    sockets.hold(900, 5);
+    twin.processes.add(700, "sshd").placement.unit = "ssh.service";
+    twin.processes.add(800, "postgres").user = "postgres";
+    twin.processes.add(900, "nc").exe = "/usr/bin/nc";
+  }
+
+  MachineTwin::Answer run(std::vector<std::string> words) {
+    words.insert(words.end(), {"--config", config.path()});
+    return twin.run(words);
+  }
+  void write(const std::string& text, const std::string& name = "expectations.toml") {
+    ASSERT_TRUE(base::make_directories(config.path() + "/expectations.d"));
+    ASSERT_TRUE(base::replace_file(config.path() + "/" + name, text));
+  }
+  /// The folder has another name each time.
+  std::string without_folder(std::string text) const {
+    for (size_t at = 0; (at = text.find(config.path(), at)) != std::string::npos;) {
+      text.replace(at, config.path().size(), "/etc/twinport");
+    }
+    return text;
+  }
+
+  static constexpr auto kUsual = R"(
+[[expect]]
+protocol = "tcp"
+port = 22
+scope = "any"
+exe = "/usr/sbin/sshd"
+why = "Remote log-in"
+owner = "ops@example.org"
+
+[[expect]]
+protocol = "tcp"
+port = 5432
+scope = ["loopback", "10.0.0.0/8"]
+exe = "/usr/sbin/postgres"
+user = "postgres"
+
+[[expect]]
+protocol = "tcp"
+port = 1744
+scope = "any"
+exe = "/usr/bin/twinport"
+why = "Backups"
+
+[[expect]]
+protocol = ["tcp", "udp"]
+port = 53
+scope = "loopback"
+unit = "named.service"
+owner = "dns@example.org"
+)";
+
+  testkit::TemporaryDirectory config;
+  MachineTwin twin;
+};
+
+TEST_F(Expect, CheckTellsWhatIsNotAsItShouldBe) {
+  write(kUsual);
+  const auto answer = run({"expect", "check"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_EQ(answer.err, "");
+  EXPECT_GOLDEN("expectations/check.txt", without_folder(answer.out));
+  const auto json = run({"expect", "check", "--json"});
+  EXPECT_EQ(json.code, 1);
+  EXPECT_GOLDEN("expectations/check.json", without_folder(json.out));
+}
+
+TEST_F(Expect, ShowTellsHowEachExpectationStands) {
+  write(kUsual);
+  const auto answer = run({"expect", "show"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_GOLDEN("expectations/show.txt", answer.out);
+  EXPECT_NE(answer.err.find("answer for 2 of them"), std::string::npos) << answer.err;
+  EXPECT_GOLDEN("expectations/show.json", without_folder(run({"expect", "show", "--json"}).out));
+}
+
+TEST_F(Expect, CheckIsContentWhereAllIsAsExpected) {
+  write("[[expect]]\nprotocol = \"tcp\"\nport = [22, 5432, 1744, 4444]\nscope = \"any\"\n");
+  const auto answer = run({"expect", "check"});
+  EXPECT_EQ(answer.code, 0) << answer.out;
+  EXPECT_EQ(answer.out, "Nothing was found: 6 sockets are as expected.\n");
+  EXPECT_EQ(run({"expect", "show"}).code, 0);
+  EXPECT_EQ(twin.sockets.asked->listeners_only, true);
+}
+
+TEST_F(Expect, ReadsEveryFileOfTheFolder) {
+  write("[[expect]]\nprotocol = \"tcp\"\nport = 22\nscope = \"any\"\n");
+  write("[[expect]]\nprotocol = \"tcp\"\nport = [1744, 4444]\nscope = \"any\"\n",
+        "expectations.d/b.toml");
+  write("[[expect]]\nprotocol = \"tcp\"\nport = 5432\nscope = \"any\"\n", "expectations.d/a.toml");
+  write("no expectations", "expectations.d/notes.txt");
+  write("no expectations", "expectations.d/.a.toml");
+  EXPECT_EQ(run({"expect", "check"}).code, 0);
+}
+
+TEST_F(Expect, NamesFileAndLineOfAFault) {
+  write(kUsual);
+  write("# mine\n[[expect]]\nprot = \"tcp\"\n", "expectations.d/mine.toml");
+  for (const auto command : {"check", "show"}) {
+    const auto answer = run({"expect", command});
+    EXPECT_EQ(answer.code, 3);
+    EXPECT_EQ(without_folder(answer.err),
+              "twinport: /etc/twinport/expectations.d/mine.toml: line 3: [expect] has no key "
+              "\"prot\"; did you mean \"protocol\"?\n");
+  }
+  // Who asks something else gets an answer all the same.
+  const auto ports = run({"ports"});
+  EXPECT_EQ(ports.code, 0) << ports.err;
+  EXPECT_NE(ports.err.find("nothing is judged by expectations"), std::string::npos);
+  EXPECT_EQ(ports.out.find("VERDICT"), std::string::npos);
+}
+
+TEST_F(Expect, CannotCheckWithoutExpectations) {
+  const auto answer = run({"expect", "check"});
+  EXPECT_EQ(answer.code, 3);
+  EXPECT_NE(answer.err.find("there are no expectations in "), std::string::npos) << answer.err;
+}
+
+TEST_F(Expect, AnEmptyFileExpectsNothing) {
+  write("");
+  const auto answer = run({"expect", "check"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_NE(answer.out.find("No expectation names 22/tcp"), std::string::npos) << answer.out;
+}
+
+TEST_F(Expect, WhatCouldNotBeSeenIsNotAsExpected) {
+  write("[[expect]]\nprotocol = \"tcp\"\nport = [22, 5432, 1744, 4444]\nscope = \"any\"\n");
+  twin.sockets.raw.report.complete = false;
+  twin.sockets.raw.report.blind_spots = {"Two processes hid their open files."};
+  twin.caller_is_root = false;
+  const auto answer = run({"expect", "check"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_NE(answer.out.find("Two processes hid their open files."), std::string::npos);
+  EXPECT_NE(answer.out.find("Run as root to see more."), std::string::npos);
+}
+
+TEST_F(Expect, LooksPackagesUpOnlyForARuleThatNamesOne) {
+  write(
+      "[[expect]]\nprotocol = \"tcp\"\nport = [22, 5432, 1744, 4444]\nscope = \"any\"\n"
+      "package = \"openssh-server\"\n");
+  twin.packages["/usr/sbin/sshd"] = {"openssh-server", "1:9.2p1-2", {}};
+  const auto answer = run({"expect", "check"});
+  EXPECT_EQ(answer.out.find("22/tcp is expected, but sshd"), std::string::npos) << answer.out;
+  EXPECT_NE(answer.out.find("is of no package, not openssh-server"), std::string::npos);
+  twin.has_package_lists = false;
+  EXPECT_NE(run({"expect", "check"}).out.find("its package is not known"), std::string::npos);
+}
+
+TEST_F(Expect, PortsWhoAndExplainTellTheVerdict) {
+  const auto before = run({"ports"});
+  EXPECT_EQ(before.code, 0);
+  EXPECT_EQ(before.out.find("VERDICT"), std::string::npos);
+  write(kUsual);
+  const auto ports = run({"ports"});
+  EXPECT_EQ(ports.code, 1);
+  EXPECT_GOLDEN("expectations/ports.txt", ports.out);
+  EXPECT_NE(ports.err.find("4 are not as expected"), std::string::npos) << ports.err;
+  EXPECT_NE(run({"ports", "--json"}).out.find("\"verdict\":\"impostor\",\"verdict_reason\":\"1744"),
+            std::string::npos);
+  EXPECT_EQ(run({"ports", "22"}).code, 0);
+
+  const auto who = run({"who", "1744"});
+  EXPECT_EQ(who.code, 1);
+  EXPECT_NE(who.out.find("Impostor: 1744/tcp is expected for \"Backups\", but nc (pid 900) runs"),
+            std::string::npos)
+      << who.out;
+  const auto explain = run({"explain", "1744"});
+  EXPECT_EQ(explain.code, 1);
+  EXPECT_NE(explain.out.find("impostor 1744/tcp is expected for"), std::string::npos)
+      << explain.out;
+  EXPECT_NE(run({"explain", "53", "--json"}).out.find("\"verdict\":\"missing\""),
+            std::string::npos);
+}
+
+TEST_F(Expect, AConnectionThatCameInIsNotTakenForOneThatWentOut) {
+  write(std::string(kUsual) + "[[outgoing]]\nprotocol = \"tcp\"\nport = 443\nexe = \"/a\"\n");
+  // Its listener is on a port that the filter leaves out.
+  const auto answer = run({"ports", "rport=50000", "--json"});
+  EXPECT_NE(answer.out.find("\"verdict\":\"expected\""), std::string::npos) << answer.out;
+  EXPECT_EQ(answer.out.find("\"verdict\":\"unexpected\""), std::string::npos) << answer.out;
+}
+
+}  // namespace
+}  // namespace apps
