@@ -60,10 +60,10 @@ struct Expectation {
   Presence presence = Presence::kAlways;
   bool published = false;  ///< the packet filter may send it elsewhere; where `holder` is
                            ///< anybody's, that is the only way in which it may be open
-  std::string netns;  ///< name of a network namespace; "" = the one we run in
-  std::string why;    ///< "" = nobody said
-  std::string owner;  ///< who answers for it; "" = nobody said
-  std::string file;   ///< where it is written, for messages; not part of its meaning
+  std::string netns;       ///< name of a network namespace; "" = the one we run in
+  std::string why;         ///< "" = nobody said
+  std::string owner;       ///< who answers for it; "" = nobody said
+  std::string file;        ///< where it is written, for messages; not part of its meaning
   size_t line = 0;
 
   [[nodiscard]] bool covers(Protocol protocol, uint16_t port) const;
