@@ -21,6 +21,7 @@
 #define IPPROTO_MPTCP 262
 #define TCP_SYN_SENT 2
 #define TCP_CLOSE 7
+#define TCP_CLOSE_WAIT 8
 #define TCP_LISTEN 10
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -152,7 +153,9 @@ struct tcp_sock {
   __u32 copied_seq;
   __u32 snd_una;
   __u32 write_seq;
-  __u64 bytes_acked;
+  __u32 snd_nxt;
+  __u64 bytes_sent;
+  __u64 bytes_retrans;
   __u64 bytes_received;
   __u32 srtt_us;
   __u32 total_retrans;

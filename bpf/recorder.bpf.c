@@ -334,9 +334,16 @@ int on_tcp(struct bpf_sock_ops* ops) {
 
 static __always_inline void fill_totals(struct socket_event_record* record, struct sock* sk) {
   const struct tcp_sock* tcp = (const struct tcp_sock*)sk;
-  const __u32 unacknowledged = BPF_CORE_READ(tcp, write_seq) - BPF_CORE_READ(tcp, snd_una);
-  record->bytes_sent = BPF_CORE_READ(tcp, bytes_acked) + unacknowledged;
+  const __u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+  // bytes_acked would count the SYN too. What waits to be sent is sent after the close, unless the
+  // connection was reset.
+  record->bytes_sent = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
+  if (state != TCP_CLOSE) {
+    record->bytes_sent += BPF_CORE_READ(tcp, write_seq) - BPF_CORE_READ(tcp, snd_nxt);
+  }
   record->bytes_received = BPF_CORE_READ(tcp, bytes_received);
+  // The other side's FIN has a number like a byte, and is counted as one.
+  if (state == TCP_CLOSE_WAIT && record->bytes_received != 0) record->bytes_received -= 1;
   record->rtt_us = BPF_CORE_READ(tcp, srtt_us) >> 3;  // the kernel keeps eight times the value
   record->retransmits = BPF_CORE_READ(tcp, total_retrans);
 }

@@ -1,13 +1,19 @@
 #include "apps/cmd_explain.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "apps/explain_json.h"
 #include "apps/explain_page.h"
+#include "apps/look_back.h"
+#include "apps/past_page.h"
 #include "apps/port_look.h"
+#include "apps/timeline_json.h"
 #include "ports/explain.h"
 #include "ports/explain_range.h"
 #include "ports/known_uses.h"
@@ -35,9 +41,38 @@ std::vector<model::RegistryEntry> entries_of(const ports::PortQuery& query,
   return out;
 }
 
-int print_page(const Page& page, bool markdown, bool attention, Context& context) {
-  context.out << (markdown ? page_as_markdown(page)
-                           : page_as_text(page, context.style, context.text_width()));
+using Past = std::optional<ports::PastAnswer>;
+
+// What was then comes first: it is what was asked.
+void add_past(Page& page, const Past& past, Context& context) {
+  if (!past) return;
+  page.lead.insert(page.lead.begin(),
+                   {PageItemKind::kParagraph, "", ports::past_headline(*past), Tone::kStrong});
+  auto sections = past_sections(*past, context.machine().own_netns());
+  page.sections.insert(page.sections.begin(), std::make_move_iterator(sections.begin()),
+                       std::make_move_iterator(sections.end()));
+}
+
+/// The answer in either form. `write` puts the explanation's fields into an open JSON object.
+int print_answer(Page page, const std::function<void(base::JsonWriter&)>& write,
+                 const ExplainOptions& options, const Past& past, bool attention,
+                 Context& context) {
+  attention |= past && past->needs_attention();
+  if (context.json) {
+    base::JsonWriter json = context.begin_json("explain");
+    write(json);
+    if (past) {
+      json.key("then").begin_object();
+      json.field("needs_attention", past->needs_attention());
+      write_past(json, *past);
+      json.end_object();
+    }
+    Context::end_json(json);
+  } else {
+    add_past(page, past, context);
+    context.out << (options.markdown ? page_as_markdown(page)
+                                     : page_as_text(page, context.style, context.text_width()));
+  }
   return attention ? kAttention : kDone;
 }
 
@@ -47,6 +82,12 @@ int run_explain(const ExplainOptions& options, Context& context) {
   const auto& known_uses = ports::KnownUses::built_in();
   const auto query = ports::find_port(options.port, context.registry(), known_uses);
   if (!query) return context.fail(query.error());
+  Past past;
+  if (!options.at.empty()) {
+    auto found = look_back(*query, std::nullopt, options.at, context);
+    if (!found) return context.fail(found.error());
+    past = std::move(*found);
+  }
   const auto inventory = look_at_ports(*query, what_to_read(options), context);
   if (!inventory) return context.fail(inventory.error());
 
@@ -72,24 +113,16 @@ int run_explain(const ExplainOptions& options, Context& context) {
   const PageLength length = options.markdown ? PageLength::kFull : PageLength::kShort;
   if (one_port) {
     const ports::Explanation explanation = ports::explain(*query, port, input);
-    if (!context.json) {
-      return print_page(explain_page(explanation, machine.now_unix_s(), length), options.markdown,
-                        explanation.needs_attention(), context);
-    }
-    base::JsonWriter json = context.begin_json("explain");
-    write_explanation(json, explanation);
-    Context::end_json(json);
-    return explanation.needs_attention() ? kAttention : kDone;
+    return print_answer(
+        explain_page(explanation, machine.now_unix_s(), length),
+        [&](base::JsonWriter& json) { write_explanation(json, explanation); }, options, past,
+        explanation.needs_attention(), context);
   }
   const ports::RangeExplanation explanation = ports::explain_range(*query, input);
-  if (!context.json) {
-    return print_page(explain_range_page(explanation, length), options.markdown,
-                      explanation.needs_attention(), context);
-  }
-  base::JsonWriter json = context.begin_json("explain");
-  write_range_explanation(json, explanation);
-  Context::end_json(json);
-  return explanation.needs_attention() ? kAttention : kDone;
+  return print_answer(
+      explain_range_page(explanation, length),
+      [&](base::JsonWriter& json) { write_range_explanation(json, explanation); }, options, past,
+      explanation.needs_attention(), context);
 }
 
 }  // namespace apps

@@ -11,6 +11,7 @@ namespace apps {
 
 struct ExplainOptions {
   std::string port;  ///< as typed, words joined by blanks; ports/port_query.h takes it apart
+  std::string at;    ///< also who held it then; a time as ports/time_query.h takes it, "" = no
   bool markdown = false;
   bool verify = false;  ///< compare the holder's file with its package's checksum
   std::optional<model::CollectorKind> collector;

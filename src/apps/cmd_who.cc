@@ -9,7 +9,10 @@
 #include "apps/explain_json.h"
 #include "apps/explain_page.h"
 #include "apps/inventory_json.h"
+#include "apps/look_back.h"
+#include "apps/past_page.h"
 #include "apps/port_look.h"
+#include "apps/timeline_json.h"
 #include "base/text.h"
 #include "ports/explain.h"
 #include "ports/explain_range.h"
@@ -195,28 +198,33 @@ void print_answer(const Answer& answer, Context& context) {
   print(std::move(page));
 }
 
-void print_json(const Answer& answer, Context& context) {
-  base::JsonWriter json = context.begin_json("who");
+void write_question(base::JsonWriter& json, const PortQuery& query,
+                    const std::optional<ports::PeerFilter>& peer) {
   json.key("ports").begin_array();
-  for (const model::PortRange range : answer.query.ports) {
+  for (const model::PortRange range : query.ports) {
     json.begin_object().field("first", range.first).field("last", range.last).end_object();
   }
   json.end_array();
-  const auto protocol = answer.query.protocol;
+  const auto protocol = query.protocol;
   write_text(json, "protocol", protocol ? model::protocol_name(*protocol) : std::string_view{});
-  write_text(json, "address", answer.query.address ? to_string(*answer.query.address) : "");
-  if (answer.peer) {
-    json.key("peer").begin_object().field("address", to_string(answer.peer->address));
+  write_text(json, "address", query.address ? to_string(*query.address) : "");
+  if (peer) {
+    json.key("peer").begin_object().field("address", to_string(peer->address));
     json.key("port");
-    if (answer.peer->port == 0) {
+    if (peer->port == 0) {
       json.null();
     } else {
-      json.number_unsigned(answer.peer->port);
+      json.number_unsigned(peer->port);
     }
     json.end_object();
   } else {
     json.key("peer").null();
   }
+}
+
+void print_json(const Answer& answer, Context& context) {
+  base::JsonWriter json = context.begin_json("who");
+  write_question(json, answer.query, answer.peer);
   json.field("needs_attention", answer.needs_attention()).newline();
   write_collector(json, answer.inventory.report);
   json.key("gaps").begin_array();
@@ -247,6 +255,26 @@ void print_json(const Answer& answer, Context& context) {
   Context::end_json(json);
 }
 
+/// The same question about a moment that is over, asked of the timeline.
+int run_who_at(PortQuery query, const std::optional<ports::PeerFilter>& peer, const std::string& at,
+               Context& context) {
+  const auto past = look_back(std::move(query), peer, at, context);
+  if (!past) return context.fail(past.error());
+  if (context.json) {
+    base::JsonWriter json = context.begin_json("who");
+    write_question(json, past->question.port, past->question.peer);
+    json.field("needs_attention", past->needs_attention()).newline();
+    write_past(json, *past);
+    Context::end_json(json);
+  } else {
+    Page page;
+    page.lead.push_back({PageItemKind::kParagraph, "", ports::past_headline(*past), Tone::kStrong});
+    page.sections = past_sections(*past, context.machine().own_netns());
+    context.out << page_as_text(page, context.style, context.text_width());
+  }
+  return past->needs_attention() ? kAttention : kDone;
+}
+
 }  // namespace
 
 int run_who(const WhoOptions& options, Context& context) {
@@ -257,6 +285,14 @@ int run_who(const WhoOptions& options, Context& context) {
   auto peer = parse_peer(options.peer);
   if (!peer) return context.fail(peer.error());
   answer.peer = *peer;
+  if (!options.at.empty()) {
+    if (options.verify || options.collector) {
+      return context.fail({base::ErrorKind::kUsage,
+                           "--at asks what was recorded; --verify and --collector look at what is "
+                           "there now\nSee `twinport who --help`."});
+    }
+    return run_who_at(std::move(answer.query), answer.peer, options.at, context);
+  }
 
   LookRequest request;
   request.collector = options.collector;

@@ -1,4 +1,5 @@
-// twinport who [ADDR:]PORT: everybody who holds a port now, and why they run.
+// twinport who [ADDR:]PORT: everybody who holds a port now and why they run, or
+// held it at a moment that is over.
 #pragma once
 
 #include <optional>
@@ -12,12 +13,13 @@ namespace apps {
 struct WhoOptions {
   std::string port;  ///< as typed; ports/port_query.h takes it apart
   std::string peer;  ///< "ADDR", "ADDR:PORT" or "[ADDR]:PORT"; "" = any
+  std::string at;    ///< a time, as ports/time_query.h takes it; "" = now
   bool verify = false;
   std::optional<model::CollectorKind> collector;
 };
 
 /// 0 when every holder is named, or it is certain that there is none; 1 when a holder could not be
-/// seen or the view is incomplete.
+/// seen, the view is incomplete, or not all of the time asked about was recorded.
 int run_who(const WhoOptions& options, Context& context);
 
 }  // namespace apps

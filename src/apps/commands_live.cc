@@ -17,6 +17,8 @@ Run define_explain(CLI::App& app) {
                "1744, 1744/tcp, :1744, 10.0.0.5:56744, ssh, 1743-1844, \"56744 TCP 2024\"")
       ->expected(1, -1)
       ->required();
+  app.add_option("--at", options->at, "Also who held it then: a log's time, RFC 3339, or -10m")
+      ->type_name("TIME");
   app.add_flag("--markdown", options->markdown, "Print the page as Markdown");
   app.add_flag("--verify", options->verify, "Compare the holder's file with its package's sum");
   define_collector(app, options->collector);
@@ -55,6 +57,8 @@ Run define_who(CLI::App& app) {
   define_words(app, "PORT", options->port, "[ADDRESS:]PORT, a range or a service name")
       ->expected(1, -1)
       ->required();
+  app.add_option("--at", options->at, "Who held it then: a log's time, RFC 3339, or -10m")
+      ->type_name("TIME");
   app.add_option("--peer", options->peer, "Only connections with ADDRESS, or ADDRESS:PORT")
       ->type_name("PEER");
   app.add_flag("--verify", options->verify, "Compare the holders' files with their packages' sums");
@@ -66,12 +70,14 @@ constexpr auto kCommands = std::to_array<Definition>({
     {"explain", "Everything known about a port, in plain words",
      "Says what a port is, to whom it is registered, what really uses it, who holds it here and "
      "why that program runs, whether that is safe and on what evidence, and how to check by hand. "
-     "For a port that nobody holds it says why one still meets it in logs and scans. Exits with 1 "
-     "when a holder cannot be seen or something asks for a look.",
+     "For a port that nobody holds it says why one still meets it in logs and scans. With --at it "
+     "says first who held it at that time, from what `twinport record` kept. Exits with 1 when a "
+     "holder cannot be seen, the time was not recorded, or something asks for a look.",
      "twinport explain 1744\n"
      "twinport explain \"56744 TCP 2024\"  # as pasted from an article\n"
      "twinport explain ssh --verify       # and compare programs with their packages\n"
      "twinport explain 10.0.0.5:443/tcp\n"
+     "twinport explain 56744 --at '2026-11-22 12:03:11'\n"
      "twinport explain 1743-1844          # a range, compact\n"
      "twinport explain 1744 --markdown > port-1744.md\n",
      define_explain},
@@ -97,16 +103,23 @@ constexpr auto kCommands = std::to_array<Definition>({
      "twinport ports 'state=established' --detail\n"
      "twinport ports --all --json | jq '.sockets[] | select(.owners == [])'\n",
      define_ports},
-    {"who", "Who holds a port now, and why they run",
+    {"who", "Who holds a port now or held it then, and why they run",
      "Names every process that holds the port, listeners and connections apart, with what started "
      "each, its unit or container and its Debian package. A port that the packet filter sends "
      "elsewhere is named as such.\n"
      "\n"
+     "With --at it says who held the port at a moment that is over, from what `twinport record` "
+     "kept: every holder in that second, give or take one, with the connection's peer and how long "
+     "it was open. What was not recorded is called so, never \"nobody\".\n"
+     "\n"
      "The exit code is 0 when every holder is named or there surely is none, and 1 when a holder "
-     "could not be seen.",
+     "could not be seen or the time was not recorded.",
      "twinport who 22\n"
      "twinport who 127.0.0.1:5432\n"
      "twinport who https --peer 10.0.0.5\n"
+     "twinport who 56744 --at '2026-11-22 12:03:11'\n"
+     "twinport who 10.0.0.5:56744 --at 2026-11-22T12:03:11Z --peer 10.9.9.9:443\n"
+     "twinport who 22 --at -10m --json | jq '.rows[].owner.command'\n"
      "twinport who 22 --json | jq '.held[].holds[].programs[].process.exe'\n",
      define_who},
 });

@@ -1,5 +1,6 @@
 #include "apps/linux_machine.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <ctime>
@@ -41,6 +42,10 @@ class LinuxMachine final : public Machine {
   bool has_package_lists() override { return ::access("/var/lib/dpkg/info", R_OK | X_OK) == 0; }
   bool caller_is_root() override { return ::geteuid() == 0; }
   int32_t own_pid() override { return ::getpid(); }
+  uint32_t own_netns() override {
+    struct stat status{};
+    return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<uint32_t>(status.st_ino) : 0;
+  }
   int64_t now_unix_s() override { return std::time(nullptr); }
 
   base::Result<std::unique_ptr<ports::EventSource>> make_event_source(

@@ -47,6 +47,8 @@ class Machine {
   virtual bool caller_is_root() = 0;
   /// Of the process that asks.
   virtual int32_t own_pid() = 0;
+  /// Inode number of the network namespace we are in, 0 = not known.
+  virtual uint32_t own_netns() = 0;
   /// Wall clock, seconds since 1970.
   virtual int64_t now_unix_s() = 0;
 

@@ -83,6 +83,7 @@ class MachineTwin::View final : public Machine {
   bool has_package_lists() override { return twin_.has_package_lists; }
   bool caller_is_root() override { return twin_.caller_is_root; }
   int32_t own_pid() override { return twin_.own_pid; }
+  uint32_t own_netns() override { return 4026531840; }
   int64_t now_unix_s() override { return twin_.now_unix_s; }
 
   base::Result<std::unique_ptr<ports::EventSource>> make_event_source(

@@ -15,6 +15,7 @@
 #include "bpf/programs.h"
 #include "format/event_record.h"
 #include "host/bpf_support.h"
+#include "host/cgroup_tree.h"
 #include "host/event_ring.h"
 
 namespace host {
@@ -24,30 +25,6 @@ struct FreePrograms {
   void operator()(recorder_programs* programs) const { recorder_free(programs); }
 };
 using Programs = std::unique_ptr<recorder_programs, FreePrograms>;
-
-/// Where the cgroup v2 hierarchy is mounted: /sys/fs/cgroup, or below it beside v1 hierarchies.
-base::Result<std::string> find_cgroup_root() {
-  auto mounts = base::read_file("/proc/self/mountinfo");
-  if (!mounts) return std::unexpected(mounts.error());
-  std::string_view rest = *mounts;
-  while (!rest.empty()) {
-    // 30 23 0:26 / /sys/fs/cgroup rw,relatime shared:9 - cgroup2 cgroup2 rw  (proc(5))
-    std::string_view line = base::take_until(rest, '\n');
-    const size_t type = line.find(" - cgroup2 ");
-    if (type == std::string_view::npos) continue;
-    std::string_view root;
-    std::string_view mount_point;
-    for (int field = 0; field < 5; ++field) {
-      root = mount_point;
-      mount_point = base::take_word(line);
-    }
-    if (root == "/") return std::string(mount_point);
-  }
-  return base::fail(
-      base::ErrorKind::kUnsupported,
-      "find the root of the cgroup v2 hierarchy: none is mounted (mount it with: mount "
-      "-t cgroup2 none /sys/fs/cgroup)");
-}
 
 /// How deep this process' PID namespace is nested: the entries of NSpid (proc(5)), less one.
 uint32_t pid_namespace_level() {

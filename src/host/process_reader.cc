@@ -24,11 +24,13 @@
 #include "format/cgroup_path.h"
 #include "format/passwd.h"
 #include "format/proc_stat.h"
+#include "host/cgroup_tree.h"
 
 namespace host {
 namespace {
 
 constexpr int64_t kNsPerS = 1'000'000'000;
+constexpr int64_t kKeepUsersNs = 60 * kNsPerS;
 constexpr size_t kMostAncestors = 64;
 constexpr size_t kLongestProcFile = 1U << 20;
 constexpr std::string_view kDeletedMark = " (deleted)";
@@ -90,6 +92,10 @@ class ProcessReader final : public ports::ProcessSource {
 
   model::Process read(int32_t pid, uint64_t start_time_ns) override;
   std::vector<model::Ancestor> ancestors(int32_t pid) override;
+  ports::ProcessTraces traces(uint32_t uid, uint64_t cgroup_id) override {
+    return {users_.name(uid), cgroups_.placement(cgroup_id)};
+  }
+  void forget() override;
 
  private:
   struct Parentage {
@@ -111,6 +117,8 @@ class ProcessReader final : public ports::ProcessSource {
   int64_t booted_at_ns_;
   struct stat own_root_{};
   UserNames users_;
+  int64_t users_since_ns_ = clock_ns(CLOCK_BOOTTIME);
+  CgroupTree cgroups_;
   std::unordered_map<int32_t, std::optional<Parentage>> parentage_;
   std::string text_;       ///< of the file read last, kept for its capacity
   format::ProcStat stat_;  ///< read last; its command lives in text_
@@ -274,6 +282,15 @@ const ProcessReader::Parentage* ProcessReader::parentage(int32_t pid) {
     }
   }
   return known ? &*known : nullptr;
+}
+
+// Pids are used again within seconds on a busy machine, names of users hardly ever.
+void ProcessReader::forget() {
+  parentage_.clear();
+  const int64_t now_ns = clock_ns(CLOCK_BOOTTIME);
+  if (now_ns - users_since_ns_ < kKeepUsersNs) return;
+  users_ = {};
+  users_since_ns_ = now_ns;
 }
 
 std::vector<model::Ancestor> ProcessReader::ancestors(int32_t pid) {

@@ -123,6 +123,10 @@ class FakeWorld final : public ProcessWorld {
       return target_.read(pid, start_time_ns);
     }
     std::vector<model::Ancestor> ancestors(int32_t pid) override { return target_.ancestors(pid); }
+    ports::ProcessTraces traces(uint32_t uid, uint64_t cgroup_id) override {
+      return target_.traces(uid, cgroup_id);
+    }
+    void forget() override { target_.forget(); }
 
    private:
     FakeProcessSource& target_;

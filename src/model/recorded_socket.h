@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/address.h"
@@ -29,6 +30,13 @@ enum class SocketRole : uint8_t {
   kRefused = 7,  ///< not a socket: somebody asked for a closed port and got a reset
 };
 
+inline constexpr SocketRole kSocketRoles[] = {
+    SocketRole::kListener,      SocketRole::kOutgoing,   SocketRole::kIncoming, SocketRole::kBound,
+    SocketRole::kConnectFailed, SocketRole::kBindFailed, SocketRole::kRefused};
+/// "listener", "outgoing", "incoming", "bound", "connect-failed", "bind-failed", "refused".
+std::string_view socket_role_name(SocketRole role);
+std::optional<SocketRole> socket_role_from_name(std::string_view name);
+
 /// A role that is an event rather than a life: opened and closed at one moment, and the socket with
 /// that cookie, if there is one, lives on.
 constexpr bool is_moment(SocketRole role) {
@@ -43,6 +51,8 @@ enum class OwnerProof : uint8_t {
   kHeld = 2,       ///< an inventory saw its descriptor
   kInherited = 3,  ///< only the listener's maker is known (accepted and gone unseen)
 };
+
+std::string_view owner_proof_name(OwnerProof proof);  ///< "none", "acted", "held", "inherited"
 
 /// A process for ever: (boot, pid, start time) is never used twice.
 struct RecordedProcess {
@@ -93,7 +103,10 @@ struct RecordedGap {
   uint32_t boot = 0;
   int64_t from_us = 0;
   int64_t until_us = 0;
-  std::string kind;   ///< "not-recording", "ring-full", "recursion", "storage-full", "no-bpf"
+  /// "not-recording", "not-written", "store-damaged": nothing of it was kept. "ring-full",
+  /// "recursion", "storage-full": some events are missing. "clock-set": the wall clock was set over
+  /// it. "no-bpf": what lived for less than a moment was not seen.
+  std::string kind;
   uint64_t lost = 0;  ///< events known to be lost, 0 = cannot be counted
 };
 

@@ -3,11 +3,19 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "model/process.h"
 
 namespace ports {
+
+/// What is left to tell of a process that has ended.
+struct ProcessTraces {
+  std::string user;            ///< name, or the number as text when it has none
+  model::Placement placement;  ///< empty when its cgroup is gone too
+};
 
 class ProcessSource {
  public:
@@ -24,6 +32,14 @@ class ProcessSource {
 
   /// Parents up to pid 1, nearest first; empty when they cannot be read.
   virtual std::vector<model::Ancestor> ancestors(int32_t pid) = 0;
+
+  /// Of a process that ended before it could be read, by what the kernel told of it: `cgroup_id` is
+  /// the number of its cgroup in the v2 hierarchy, 0 = not known.
+  virtual ProcessTraces traces(uint32_t uid, uint64_t cgroup_id) = 0;
+
+  /// What was read earlier may be out of date by now. Within one look a source may remember what it
+  /// has read; whoever keeps one for longer calls this before each round of questions.
+  virtual void forget() = 0;
 };
 
 }  // namespace ports

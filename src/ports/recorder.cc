@@ -125,6 +125,7 @@ void Recorder::close_at(RecordedSocket& row, uint64_t boot_ns) const {
 }
 
 void Recorder::set_clock(ClockReading now) {
+  processes_.forget();
   const int64_t expected_us = wall_of(now.boot_ns);
   const int64_t step_us = now.wall_us - expected_us;
   if (std::abs(step_us) > kClockNoiseUs) {
@@ -178,7 +179,7 @@ Recorder::Known& Recorder::known(const ProcessKey& key, uint64_t start_time_ns) 
 void Recorder::ask(Known& one) {
   if (std::exchange(one.asked, true)) return;
   const model::Process found = processes_.read(one.process.pid, one.process.start_time_ns);
-  if (found.gone) return;
+  if (found.gone) return ask_traces(one);
   one.process.uid = found.uid;
   one.process.user = found.user;
   if (!found.command.empty()) one.process.command = found.command;
@@ -192,6 +193,22 @@ void Recorder::ask(Known& one) {
   }
 }
 
+// It ended before it could be read: its user, its cgroup and its parent may still be there.
+void Recorder::ask_traces(Known& one) {
+  const ProcessTraces traces = processes_.traces(one.process.uid, one.cgroup_id);
+  one.process.user = traces.user;
+  if (one.process.unit.empty()) {
+    one.process.unit =
+        traces.placement.unit.empty() ? traces.placement.user_unit : traces.placement.unit;
+  }
+  if (one.process.container.empty()) one.process.container = traces.placement.container;
+  if (one.process.parent_pid != 0 && one.process.parent_command.empty()) {
+    // Gone or used again, it has no command.
+    one.process.parent_command =
+        processes_.read(one.process.parent_pid, one.parent_start_ns).command;
+  }
+}
+
 int64_t Recorder::owner_id(const model::Actor& actor) {
   if (actor.pid == 0) return 0;
   Known& one = known(key_of(actor.pid, actor.start_time_ns), actor.start_time_ns);
@@ -199,6 +216,7 @@ int64_t Recorder::owner_id(const model::Actor& actor) {
     one.process.command = text_of(actor.command);
     one.process.uid = actor.uid;
   }
+  if (one.cgroup_id == 0) one.cgroup_id = actor.cgroup_id;
   ask(one);
   if (!std::exchange(one.stored, true)) one.changed = true;
   return one.process.id;
@@ -231,8 +249,10 @@ void Recorder::take_process(const model::ProcessEvent& event) {
   Known& one = known(key, event.process.start_time_ns);
   one.process.uid = event.process.uid;
   one.process.command = text_of(event.process.command);
+  one.cgroup_id = event.process.cgroup_id;
   if (event.parent_pid != 0) {
     one.process.parent_pid = event.parent_pid;
+    one.parent_start_ns = event.parent_start_time_ns;
     const auto parent = known_.find(key_of(event.parent_pid, event.parent_start_time_ns));
     if (parent != known_.end()) {
       one.process.parent_command = parent->second.process.command;

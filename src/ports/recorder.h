@@ -80,6 +80,8 @@ class Recorder {
   };
   struct Known {
     model::RecordedProcess process;
+    uint64_t cgroup_id = 0;
+    uint64_t parent_start_ns = 0;
     uint64_t used_ns = 0;  // boot time of the last use, for forgetting
     bool stored = false;   // a row refers to it, so the store must have it
     bool changed = false;  // since the last flush
@@ -94,6 +96,7 @@ class Recorder {
   int64_t owner_id(const model::Actor& actor);
   int64_t owner_id(const model::Process& process);
   void ask(Known& one);
+  void ask_traces(Known& one);
   void forget_processes();
 
   void take_socket(const model::SocketEvent& event);

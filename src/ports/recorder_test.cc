@@ -173,6 +173,43 @@ TEST_F(RecorderTest, ADeadProcessIsNamedByItsExec) {
   EXPECT_EQ(batch.processes[0].exe, "/tmp/beacon");
 }
 
+TEST_F(RecorderTest, ADeadProcessKeepsTheTracesThatItLeft) {
+  processes_.users[1000] = "alice";
+  processes_.placements[4711].unit = "beacon.service";
+  processes_.add(10, "cron").start_time_ns = kSecond;
+  auto recorder = make();
+  model::ProcessEvent fork;
+  fork.kind = model::ProcessEventKind::kFork;
+  fork.process = actor(20, "beacon");
+  fork.process.cgroup_id = 4711;
+  fork.parent_pid = 10;
+  fork.parent_start_time_ns = kSecond;
+  recorder.take(fork);
+  auto closed = event(SocketEventKind::kClosed, 1, 10);
+  closed.actor = actor(20, "beacon");
+  recorder.take(closed);
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.processes.size(), 1U);
+  EXPECT_EQ(batch.processes[0].user, "alice");
+  EXPECT_EQ(batch.processes[0].unit, "beacon.service");
+  EXPECT_EQ(batch.processes[0].parent_command, "cron");
+}
+
+TEST_F(RecorderTest, AParentWhosePidWasUsedAgainIsNotNamed) {
+  processes_.add(10, "newcomer").start_time_ns = 5 * kSecond;
+  auto recorder = make();
+  model::ProcessEvent fork;
+  fork.kind = model::ProcessEventKind::kFork;
+  fork.process = actor(20, "beacon");
+  fork.parent_pid = 10;
+  fork.parent_start_time_ns = kSecond;
+  recorder.take(fork);
+  auto closed = event(SocketEventKind::kClosed, 1, 10);
+  closed.actor = actor(20, "beacon");
+  recorder.take(closed);
+  EXPECT_EQ(recorder.flush().processes.at(0).parent_command, "");
+}
+
 TEST_F(RecorderTest, ALivingProcessIsAskedForItsUnit) {
   processes_.add(20, "sshd").placement.unit = "ssh.service";
   auto recorder = make();

@@ -225,6 +225,19 @@ std::string local_time_text(int64_t time_us, int digits) {
          formatted(fields, " %Z");
 }
 
+std::string between_in_words(model::TimeWindow window, int digits) {
+  const std::string from = local_time_text(window.from_us, digits);
+  const std::string until = local_time_text(window.until_us, digits);
+  const size_t date = from.find(' ');
+  const size_t zone = from.rfind(' ');
+  const bool same_day = date < zone && from.size() == until.size() &&
+                        from.substr(0, date) == until.substr(0, date) &&
+                        from.substr(zone) == until.substr(zone);
+  if (!same_day) return "between " + from + " and " + until;
+  return "between " + from.substr(date + 1, zone - date - 1) + " and " + until.substr(date + 1) +
+         " on " + from.substr(0, date);
+}
+
 std::string rfc3339(int64_t time_us) {
   const auto [second, fraction] = split(time_us);
   std::tm fields{};

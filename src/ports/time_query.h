@@ -25,6 +25,9 @@ base::Result<std::vector<model::TimeWindow>> parse_time(std::string_view text, i
 /// "2026-11-22 12:03:11.250 CET", local time, for people. `digits` of the second's fraction, 0
 /// to 6.
 std::string local_time_text(int64_t time_us, int digits);
+/// "between 12:03:10 and 12:03:12 CET on 2026-11-22"; the date is said twice where there are two.
+/// Both ends are included: the last microsecond of a second stands for that second.
+std::string between_in_words(model::TimeWindow window, int digits);
 /// "2026-11-22T11:03:11.250000Z", for programs.
 std::string rfc3339(int64_t time_us);
 

@@ -45,4 +45,13 @@ std::vector<model::Ancestor> FakeProcessSource::ancestors(int32_t pid) {
   return found == processes.end() ? std::vector<model::Ancestor>{} : found->second.ancestors;
 }
 
+ports::ProcessTraces FakeProcessSource::traces(uint32_t uid, uint64_t cgroup_id) {
+  ports::ProcessTraces out;
+  const auto user = users.find(uid);
+  out.user = user != users.end() ? user->second : uid == 0 ? "root" : std::to_string(uid);
+  const auto placement = placements.find(cgroup_id);
+  if (placement != placements.end()) out.placement = placement->second;
+  return out;
+}
+
 }  // namespace testkit

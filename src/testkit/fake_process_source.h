@@ -18,7 +18,12 @@ class FakeProcessSource final : public ports::ProcessSource {
   model::Process read(int32_t pid, uint64_t start_time_ns) override;
   std::vector<model::Ancestor> ancestors(int32_t pid) override;
 
+  ports::ProcessTraces traces(uint32_t uid, uint64_t cgroup_id) override;
+  void forget() override {}
+
   std::map<int32_t, model::Process> processes;
+  std::map<uint32_t, std::string> users;            ///< root is known
+  std::map<uint64_t, model::Placement> placements;  ///< by number of the cgroup
 };
 
 }  // namespace testkit

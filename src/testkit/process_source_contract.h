@@ -133,6 +133,22 @@ TEST_P(ProcessSourceContract, AncestorsComeNearestFirst) {
   world_->end(family);
 }
 
+TEST_P(ProcessSourceContract, NamesTheUserOfAProcessThatHasEnded) {
+  const auto source = world_->source();
+  EXPECT_EQ(source->traces(world_->uid(), 0).user, world_->user());
+  EXPECT_EQ(source->traces(4'000'000'000, 0).user, "4000000000") << "a number has no name";
+  EXPECT_EQ(source->traces(world_->uid(), 0).placement.cgroup, "");
+}
+
+TEST_P(ProcessSourceContract, AParentThatEndedIsNotRememberedForEver) {
+  const auto source = world_->source();
+  const auto family = world_->start("parent", "child");
+  ASSERT_FALSE(source->ancestors(family.child).empty());
+  world_->end(family);
+  source->forget();
+  EXPECT_TRUE(source->ancestors(family.child).empty());
+}
+
 TEST_P(ProcessSourceContract, PidsThatCannotBeAreGone) {
   const auto source = world_->source();
   for (const int32_t pid :

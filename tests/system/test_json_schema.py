@@ -110,7 +110,15 @@ class JsonSchema(harness.SystemTest):
     def test_the_recorder(self):
         if not harness.bpf_works():
             self.skipTest("BPF is refused here")
+        box = self.crowd()
+        self.collect("who-at", "who", "22", "--at", "-10m")
         self.collect("record", "record", "--for", "1s")
+        listener = next(s for s in self.inventory("tcp listen", box=box)["sockets"])
+        for words in ([listener["local"]["port"], "--at", "now"], ["1-65535", "--at", "-1m"],
+                      ["22", "--at", "2020-01-01 00:00:00", "--peer", "127.0.0.1:5"]):
+            with self.subTest(words=words):
+                self.collect("who-at", "who", *words)
+                self.collect("explain", "explain", *words[:3])
         self.assert_all_follow()
 
     def test_knowledge(self):

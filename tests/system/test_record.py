@@ -2,7 +2,6 @@
 millisecond, and of programs that are gone; it ends cleanly, is refused beside another one, and says
 what rights it needs."""
 
-import json
 import os
 import signal
 import sqlite3
@@ -12,48 +11,7 @@ import time
 import unittest
 
 import harness
-
-# A server and a client in one short-lived process; prints the ports and its own pid.
-SHORT = """
-import json, os, socket, time
-server = socket.create_server(("127.0.0.1", 0))
-begun = time.monotonic_ns()
-client = socket.create_connection(server.getsockname())
-pair = [client.getsockname()[1], server.getsockname()[1]]
-client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\\x01\\0\\0\\0\\0\\0\\0\\0")
-client.close()
-lived = time.monotonic_ns() - begun
-print(json.dumps({"client": pair[0], "server": pair[1], "pid": os.getpid(), "lived_ns": lived}))
-"""
-
-
-class Recorder:
-    """`twinport record` in the background, past its first batch."""
-
-    def __init__(self, test, *words, box=None):
-        command = [str(harness.TWINPORT), "record", *words]
-        if box is not None:
-            command = box.command(*command)
-        # pylint: disable=consider-using-with
-        self.process = subprocess.Popen(command, env=test.environment, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
-        # Its first line comes when the kernel's programs run and the first batch is on the disk.
-        self.first_line = self.process.stdout.readline().decode()
-        test.addCleanup(self.end, signal.SIGKILL)
-        if not self.first_line:
-            raise AssertionError(self.process.communicate()[1].decode())
-
-    def end(self, number=signal.SIGTERM):
-        """(exit code, output, errors); the second time nothing."""
-        if self.process.stdout.closed:
-            return None
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=harness.HANG_SECONDS)
-        self.process.stdout.close()
-        self.process.stderr.close()
-        return self.process.returncode, out.decode(), err.decode()
-
+from recorder import Recorder, short_connection
 
 @harness.needs_root
 @unittest.skipUnless(harness.bpf_works(), "BPF is refused here")
@@ -67,8 +25,7 @@ class Record(harness.SystemTest):
     def test_names_who_made_a_connection_that_is_gone_at_once(self):
         box = self.sandbox("net")
         recorder = Recorder(self)
-        made = json.loads(
-            box.run("setpriv", "--reuid", "65534", sys.executable, "-c", SHORT).stdout)
+        made = short_connection(box, "setpriv", "--reuid", "65534")
         code, out, err = recorder.end()
         self.assertEqual((code, err), (0, ""), out)
         self.assertIn("Nothing was lost.", out)
@@ -107,7 +64,7 @@ class Record(harness.SystemTest):
     def test_a_kill_leaves_a_gap_and_what_was_written(self):
         box = self.sandbox("net")
         recorder = Recorder(self)
-        made = json.loads(box.run(sys.executable, "-c", SHORT).stdout)
+        made = short_connection(box)
         wanted = f"netns = {box.netns} AND local_port = {made['client']}"
         deadline = time.monotonic() + harness.HANG_SECONDS
         while not self.rows(wanted):  # until the batch is written, two seconds at most

@@ -1,0 +1,33 @@
+#include "apps/look_back.h"
+
+#include <utility>
+#include <vector>
+
+#include "ports/time_query.h"
+
+namespace apps {
+
+base::Result<ports::PastAnswer> look_back(ports::PortQuery port,
+                                          std::optional<ports::PeerFilter> peer,
+                                          const std::string& at, Context& context) {
+  const int64_t now_us = context.machine().clocks().wall_us;
+  auto windows = ports::parse_time(at, now_us);
+  if (!windows) return std::unexpected(windows.error());
+  ports::PastQuestion question{std::move(port), std::move(peer), std::move(*windows)};
+  auto timeline = context.machine().open_timeline(context.state_directory);
+  if (!timeline) {
+    if (timeline.error().kind != base::ErrorKind::kNotFound) {
+      return std::unexpected(timeline.error());
+    }
+    return ports::past_unknown(std::move(question));
+  }
+  std::vector<ports::TimelineAnswer> answers;
+  for (const auto& query : ports::past_queries(question)) {
+    auto answer = (*timeline)->find(query);
+    if (!answer) return std::unexpected(answer.error());
+    answers.push_back(std::move(*answer));
+  }
+  return ports::past_answer(std::move(question), std::move(answers), now_us);
+}
+
+}  // namespace apps
