@@ -11,6 +11,7 @@
 #include "apps/inventory_json.h"
 #include "apps/look_back.h"
 #include "apps/past_page.h"
+#include "apps/peer_option.h"
 #include "apps/port_look.h"
 #include "apps/timeline_json.h"
 #include "base/text.h"
@@ -28,21 +29,6 @@ using model::Inventory;
 using ports::Explanation;
 using ports::Hold;
 using ports::PortQuery;
-
-base::Result<std::optional<ports::PeerFilter>> parse_peer(const std::string& text) {
-  if (text.empty()) return std::optional<ports::PeerFilter>{};
-  if (const auto address = model::parse_ip_address(text)) {
-    return ports::PeerFilter{address->unmapped(), 0};
-  }
-  const auto query = ports::parse_port_query(text);
-  if (!query) return std::unexpected(query.error());
-  if (!query->address || query->ports.size() != 1 || !query->ports.front().single()) {
-    return base::fail(base::ErrorKind::kUsage,
-                      "cannot read the peer \"" + base::escape_for_terminal(text) +
-                          "\"; write ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT");
-  }
-  return ports::PeerFilter{query->address->unmapped(), query->ports.front().first};
-}
 
 std::string peer_in_words(const ports::PeerFilter& peer) {
   return peer.port == 0 ? to_string(peer.address)

@@ -8,17 +8,14 @@
 #include "apps/machine_twin.h"
 #include "apps/past_page.h"
 #include "base/text.h"
-#include "testkit/recorded.h"
+#include "testkit/recorded_hour.h"
 
 namespace apps {
 namespace {
 
-using model::OwnerProof;
-using model::SocketRole;
 using testkit::kSecondUs;
 using testkit::kWallUs;
 
-/// An hour of 2026-09-21, 14:13:20 to 15:13:20 UTC, with a gap in its middle.
 class WhoAt : public ::testing::Test {
  protected:
   WhoAt() {
@@ -26,47 +23,7 @@ class WhoAt : public ::testing::Test {
     tzset();
     twin.published = model::PublishedPorts{};
     twin.now_unix_s = kWallUs / kSecondUs + 3600;
-    static_cast<void>(twin.timeline.begin_boot("boot", kWallUs));
-    write(testkit::batch(kSecondUs));
-    auto batch = testkit::batch(3600 * kSecondUs);
-    batch.processes = {testkit::process(7, 4711, "curl"), testkit::process(8, 800, "nginx", 33),
-                       testkit::process(9, 900, "nginx", 33)};
-    batch.processes[1].unit = batch.processes[2].unit = "nginx.service";
-    auto curl = testkit::connection(1, 56744, 600 * kSecondUs + 250'113);
-    curl.owner = 7;
-    batch.closed.push_back(testkit::closed(curl, curl.opened_boot_us + 520));
-
-    auto listener = testkit::connection(2, 443, 10 * kSecondUs);
-    listener.role = SocketRole::kListener;
-    listener.local.address = testkit::address("0.0.0.0");
-    listener.remote = {};
-    listener.totals = {};
-    listener.owner = 8;
-    listener.also_held_by = {9};
-    listener.opened_before = true;
-    batch.opened.push_back(listener);
-    for (uint64_t i = 0; i < 10; ++i) {
-      auto served = testkit::connection(3 + i, 443, (601 + i) * kSecondUs);
-      served.role = SocketRole::kIncoming;
-      served.remote = {testkit::address("10.0.0.9"), static_cast<uint16_t>(50000 + i)};
-      served.owner = 9;
-      served.creator = 8;
-      batch.closed.push_back(testkit::closed(served, served.opened_boot_us + 30 * kSecondUs));
-    }
-    auto scan = testkit::connection(20, 23, 605 * kSecondUs);
-    scan.role = SocketRole::kRefused;
-    scan.remote = {testkit::address("10.0.0.66"), 40000};
-    scan.proof = OwnerProof::kNone;
-    scan.totals = {};
-    batch.closed.push_back(testkit::closed(scan, 605 * kSecondUs));
-
-    model::RecordedGap gap;
-    gap.boot = 1;
-    gap.kind = "not-recording";
-    gap.from_us = kWallUs + 1200 * kSecondUs;
-    gap.until_us = kWallUs + 1800 * kSecondUs;
-    batch.gaps = {gap};
-    write(batch);
+    testkit::record_hour(twin.timeline);
   }
 
   void write(const ports::TimelineBatch& batch) { ASSERT_TRUE(twin.timeline.write(batch)); }

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "apps/cmd_record.h"
+#include "apps/cmd_timeline.h"
 #include "apps/command_definition.h"
 
 namespace apps {
@@ -22,6 +23,23 @@ Run define_record(CLI::App& app) {
   return [options](Context& context) { return run_record(*options, context); };
 }
 
+Run define_timeline(CLI::App& app) {
+  auto options = std::make_shared<TimelineOptions>();
+  define_words(app, "FILTER", options->filter,
+               "Which sockets, e.g. 'port = 1744'; see `twinport help filter`");
+  app.add_option("--since", options->since, "Open at that time or later")->type_name("TIME");
+  app.add_option("--until", options->until, "Open at that time or earlier")->type_name("TIME");
+  app.add_option("-p,--process", options->process, "Of a program's name, or of a pid")
+      ->type_name("NAME");
+  app.add_option("--peer", options->peer, "With ADDRESS, or ADDRESS:PORT")->type_name("PEER");
+  app.add_option("--role", options->role, "What the socket was for")
+      ->type_name("listener|outgoing|incoming|bound|connect-failed|bind-failed|refused");
+  app.add_option("-n,--limit", options->limit, "How many at most, the newest first (100)")
+      ->type_name("N");
+  app.add_flag("--no-header", options->no_header, "Only the rows, for scripts");
+  return [options](Context& context) { return run_timeline(*options, context); };
+}
+
 constexpr auto kCommands = std::to_array<Definition>({
     {"record", "Record every opening and closing of a port",
      "Watches the kernel open and close sockets, names the process behind each, and keeps that in "
@@ -36,6 +54,20 @@ constexpr auto kCommands = std::to_array<Definition>({
      "twinport record --for 1s  # a short look, for scripts\n"
      "twinport record --keep 8w --max-size 16GiB --ring 32MiB --for 1s --json\n",
      define_record},
+    {"timeline", "What was opened and closed, newest first",
+     "Lists what `twinport record` kept: every socket with its times, its peer and the process "
+     "behind it, and refused callers and failed connects among them. Stretches that were not "
+     "recorded stand between the rows. A \"<\" before a time means that the socket was older than "
+     "the record, a \"?\" behind a process that it made the socket and another may have used it.\n"
+     "\n"
+     "The filter is that of `twinport ports`, less what only a live socket has. Exits with 1 when "
+     "not all of the time given with --since or --until was recorded.",
+     "twinport timeline\n"
+     "twinport timeline --since -1h --process sshd\n"
+     "twinport timeline 'raddr in 10.0.0.0/8 and user = www-data' --limit 20\n"
+     "twinport timeline 56744 --since '2026-11-22 12:00' --until '2026-11-22 13:00'\n"
+     "twinport timeline --role refused --json | jq '.rows[].remote.address'\n",
+     define_timeline},
 });
 
 }  // namespace

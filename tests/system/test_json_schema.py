@@ -113,6 +113,7 @@ class JsonSchema(harness.SystemTest):
         box = self.crowd()
         self.collect("who-at", "who", "22", "--at", "-10m")
         self.collect("record", "record", "--for", "1s")
+        self.collect("timeline", "timeline", "tcp", "--since", "-1h")
         listener = next(s for s in self.inventory("tcp listen", box=box)["sockets"])
         for words in ([listener["local"]["port"], "--at", "now"], ["1-65535", "--at", "-1m"],
                       ["22", "--at", "2020-01-01 00:00:00", "--peer", "127.0.0.1:5"]):
