@@ -20,6 +20,7 @@
 #define IPPROTO_UDPLITE 136
 #define IPPROTO_MPTCP 262
 #define TCP_SYN_SENT 2
+#define TCP_TIME_WAIT 6
 #define TCP_CLOSE 7
 #define TCP_CLOSE_WAIT 8
 #define TCP_LISTEN 10
@@ -134,6 +135,11 @@ struct sock {
   int sk_err;
   __u32 sk_ack_backlog;
   __u32 sk_max_ack_backlog;
+};
+
+struct inet_timewait_sock {
+  struct sock_common __tw_common;
+  volatile unsigned char tw_substate;
 };
 
 struct file;

@@ -1,6 +1,6 @@
 // Our kernel programs, loaded and read: a narrow C interface over the generated skeletons, whose
 // headers are not valid C++. Functions that return int return 0 or a descriptor, or -errno. Nothing
-// here is shared: objects may be used by any one thread at a time.
+// here is shared: objects may be used by any one thread at a time, but for streams of tables.
 #pragma once
 
 #include <stdbool.h>
@@ -10,44 +10,50 @@
 extern "C" {
 #endif
 
-struct sockets_programs;
-
-int sockets_load(struct sockets_programs** loaded);
-void sockets_free(struct sockets_programs* loaded);
-
-// What to leave out; all zero leaves out nothing.
-struct sockets_narrowing {
+// What a walk leaves out; all zero leaves out nothing.
+struct narrowing {
   uint16_t first_port, last_port;  // 0 and 0: all ports
   bool listeners_only;
-  bool own_namespace_only;  // of the thread that reads the stream
+  bool own_namespace_only;  // descriptors alone: of the thread that reads them
+  bool asked_only;          // sockets that were asked for
+  bool facts_always;        // tables alone: also of sockets that a descriptor must lead to
 };
 
-// A stream of struct socket_record: see sockets.bpf.c. It must be read to its end before the next
-// is opened, since the programs have one narrowing.
-int sockets_open(struct sockets_programs* loaded, const struct sockets_narrowing* narrowing);
+// ---- descriptors
+struct descriptor_programs;
 
-struct second_look_programs;
+int descriptors_load(struct descriptor_programs** loaded);
+void descriptors_free(struct descriptor_programs* loaded);
 
-// Room for this many sockets in question.
-int second_look_load(uint32_t questions_max, struct second_look_programs** loaded);
-void second_look_free(struct second_look_programs* loaded);
+// For all streams that are read from here on: one narrowing at a time.
+void descriptors_narrow(struct descriptor_programs* loaded, const struct narrowing* narrowing);
 
-// Before the tables are opened.
-int second_look_ask(struct second_look_programs* loaded, uint64_t cookie);
+// Asks for a socket by its cookie, or by its inode through descriptors_key_of_inode(). -E2BIG when
+// there is no room for more.
+static inline uint64_t descriptors_key_of_inode(uint64_t inode) {
+  return inode | UINT64_C(1) << 63;
+}
+int descriptors_ask(struct descriptor_programs* loaded, uint64_t key);
+void descriptors_ask_no_more(struct descriptor_programs* loaded, uint64_t key);
 
-// Streams of struct socket_evidence, for the cookies asked for, from the tables of the network
-// namespace that the calling thread is in. A read of one record's size returns as soon as there is
-// one, so whoever has all his answers may stop there.
-int second_look_open_tcp(struct second_look_programs* loaded);
-int second_look_open_udp(struct second_look_programs* loaded);
+// A stream of struct socket_record, to be read by one thread at a time.
+int descriptors_open(struct descriptor_programs* loaded);
 
-// Before the descriptors are opened: for a socket that the tables do not show.
-int second_look_ask_inode(struct second_look_programs* loaded, uint64_t inode);
+// ---- tables
+struct table_programs;
 
-// A stream of struct socket_record: of every socket that the tables showed, and of the inodes
-// asked for.
-int second_look_open_descriptors(struct second_look_programs* loaded);
+int tables_load(struct table_programs** loaded);
+void tables_free(struct table_programs* loaded);
+void tables_narrow(struct table_programs* loaded, const struct narrowing* narrowing);
+int tables_ask(struct table_programs* loaded, uint64_t cookie);  // as above
+void tables_ask_no_more(struct table_programs* loaded, uint64_t cookie);
 
+// Streams of struct socket_listing, from the tables of the network namespace that the calling
+// thread is in; listeners come before all other TCP sockets. Any thread may open and read one.
+int tables_open_tcp(struct table_programs* loaded);
+int tables_open_udp(struct table_programs* loaded);
+
+// ---- recorder
 struct recorder_programs;
 
 struct recorder_settings {

@@ -1,5 +1,5 @@
-// From kernel structures to a socket_record: shared by the programs that walk descriptor tables.
-// For BPF programs alone.
+// From kernel structures to a socket_record: shared by the programs that walk descriptors and
+// tables. For BPF programs alone.
 #pragma once
 
 #include <bpf/bpf_endian.h>
@@ -27,6 +27,18 @@ struct {
   bool is_known;
 } reader = {};
 
+// What is true of every descriptor of one thread: worked out once, since they come one after
+// another.
+struct {
+  __u64 task_start;
+  int task_tgid;
+  int task_pid;
+  __u32 tgid;
+  __u32 tid;
+  __u64 start_time_ns;
+  char command[16];
+} last_holder = {};
+
 // BPF_CORE_READ rather than plain pointers, here and below: for each pointer that is loaded through
 // one that it trusts, the verifier searches all of the kernel's types several times, and that would
 // take most of the time that loading a program takes.
@@ -40,6 +52,7 @@ static __always_inline void learn_reader(void) {
     reader.boottime_offset_ns = BPF_CORE_READ(time, offsets.boottime.tv_sec) * 1000000000LL +
                                 BPF_CORE_READ(time, offsets.boottime.tv_nsec);
   }
+  last_holder.task_pid = 0;
   reader.is_known = true;
 }
 
@@ -54,19 +67,33 @@ static __always_inline __u32 number_at(struct pid* pid, __u32 level) {
   return number;
 }
 
+static __always_inline void learn_holder(struct task_struct* task) {
+  struct task_struct* leader = BPF_CORE_READ(task, group_leader);
+  last_holder.task_start = task->start_boottime;
+  last_holder.task_tgid = task->tgid;
+  last_holder.task_pid = task->pid;
+  if (reader.pid_level == 0) {
+    last_holder.tgid = task->tgid;
+    last_holder.tid = task->pid;
+  } else {
+    last_holder.tgid = number_at(BPF_CORE_READ(leader, thread_pid), reader.pid_level);
+    last_holder.tid = number_at(BPF_CORE_READ(task, thread_pid), reader.pid_level);
+  }
+  last_holder.start_time_ns = BPF_CORE_READ(leader, start_boottime) + reader.boottime_offset_ns;
+  BPF_CORE_READ_INTO(&last_holder.command, leader, comm);
+}
+
 static __always_inline void fill_holder(struct socket_record* record, struct task_struct* task,
                                         __u32 fd) {
-  struct task_struct* leader = BPF_CORE_READ(task, group_leader);
-  if (reader.pid_level == 0) {
-    record->tgid = task->tgid;
-    record->tid = task->pid;
-  } else {
-    record->tgid = number_at(BPF_CORE_READ(leader, thread_pid), reader.pid_level);
-    record->tid = number_at(BPF_CORE_READ(task, thread_pid), reader.pid_level);
+  if (last_holder.task_pid != task->pid || last_holder.task_tgid != task->tgid ||
+      last_holder.task_start != task->start_boottime) {
+    learn_holder(task);
   }
+  record->tgid = last_holder.tgid;
+  record->tid = last_holder.tid;
   record->fd = fd;
-  record->start_time_ns = BPF_CORE_READ(leader, start_boottime) + reader.boottime_offset_ns;
-  BPF_CORE_READ_INTO(&record->command, leader, comm);
+  record->start_time_ns = last_holder.start_time_ns;
+  __builtin_memcpy(record->command, last_holder.command, sizeof record->command);
 }
 
 // A socket and its inode are parts of one struct socket_alloc.
@@ -75,16 +102,20 @@ static __always_inline __u64 inode_of(struct socket* socket) {
   return BPF_CORE_READ((const struct socket_alloc*)whole, vfs_inode.i_ino);
 }
 
-static __always_inline void fill_addresses(struct socket_facts* facts, struct sock* sk) {
-  facts->local_port = sk->__sk_common.skc_num;
-  facts->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+// What every kind of TCP and UDP socket has, half-made and half-dead ones too.
+static __always_inline void fill_common(struct socket_facts* facts, struct sock_common* common) {
+  facts->interface = common->skc_bound_dev_if;
+  facts->family = common->skc_family;
+  facts->state = common->skc_state;
+  facts->local_port = common->skc_num;
+  facts->remote_port = bpf_ntohs(common->skc_dport);
   if (facts->family == AF_INET) {
-    *(__u32*)facts->local_address = sk->__sk_common.skc_rcv_saddr;
-    *(__u32*)facts->remote_address = sk->__sk_common.skc_daddr;
+    *(__u32*)facts->local_address = common->skc_rcv_saddr;
+    *(__u32*)facts->remote_address = common->skc_daddr;
   } else {
-    __builtin_memcpy(facts->local_address, sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8, 16);
-    __builtin_memcpy(facts->remote_address, sk->__sk_common.skc_v6_daddr.in6_u.u6_addr8, 16);
-    if (BPF_CORE_READ_BITFIELD(sk, __sk_common.skc_ipv6only)) facts->flags |= SOCKET_FACTS_V6ONLY;
+    __builtin_memcpy(facts->local_address, common->skc_v6_rcv_saddr.in6_u.u6_addr8, 16);
+    __builtin_memcpy(facts->remote_address, common->skc_v6_daddr.in6_u.u6_addr8, 16);
+    if (BPF_CORE_READ_BITFIELD(common, skc_ipv6only)) facts->flags |= SOCKET_FACTS_V6ONLY;
   }
 }
 
@@ -95,23 +126,17 @@ static __always_inline void fill_backlog(struct socket_facts* facts, struct sock
 
 // The queues as the kernel's own socket diagnosis computes them (tcp_diag_get_info,
 // mptcp_diag_get_info, udp_diag_get_info and raw_diag_get_info under net/).
-static __always_inline void fill_queues(struct socket_facts* facts, struct sock* sk) {
-  const bool listening = facts->state == TCP_LISTEN;
-  if (facts->protocol == IPPROTO_TCP && facts->type == SOCK_STREAM) {
-    const struct tcp_sock* tcp = listening ? 0 : bpf_skc_to_tcp_sock(sk);
-    if (listening) fill_backlog(facts, sk);
-    if (!tcp) return;
-    const int unread = tcp->rcv_nxt - tcp->copied_seq;
-    facts->receive_queue = unread > 0 ? unread : 0;
-    facts->send_queue = tcp->write_seq - tcp->snd_una;
+static __always_inline void fill_tcp_queues(struct socket_facts* facts, struct tcp_sock* tcp) {
+  if (facts->state == TCP_LISTEN) {
+    fill_backlog(facts, (struct sock*)tcp);
     return;
   }
-  if (facts->protocol == IPPROTO_MPTCP && listening) {
-    if (bpf_core_type_exists(struct mptcp_sock)) {
-      fill_backlog(facts, BPF_CORE_READ((struct mptcp_sock*)sk, first));
-    }
-    return;
-  }
+  const int unread = tcp->rcv_nxt - tcp->copied_seq;
+  facts->receive_queue = unread > 0 ? unread : 0;
+  facts->send_queue = tcp->write_seq - tcp->snd_una;
+}
+
+static __always_inline void fill_other_queues(struct socket_facts* facts, struct sock* sk) {
   facts->receive_queue = sk->sk_backlog.rmem_alloc.counter;
   facts->send_queue = sk->sk_wmem_alloc.refs.counter - 1;  // the socket itself counts as one
   if (facts->type == SOCK_DGRAM) {
@@ -119,16 +144,31 @@ static __always_inline void fill_queues(struct socket_facts* facts, struct sock*
   }
 }
 
-static __always_inline void fill_facts(struct socket_facts* facts, struct sock* sk) {
-  facts->netns = sk->__sk_common.skc_net.net->ns.inum;
+static __always_inline void fill_mptcp_backlog(struct socket_facts* facts, struct sock* sk) {
+  if (bpf_core_type_exists(struct mptcp_sock)) {
+    fill_backlog(facts, BPF_CORE_READ((struct mptcp_sock*)sk, first));
+  }
+}
+
+// What every whole socket has; the queues are left to whoever knows what kind it is.
+static __always_inline void fill_whole(struct socket_facts* facts, struct sock* sk) {
+  fill_common(facts, &sk->__sk_common);
   facts->uid = sk->sk_uid.val;
-  facts->interface = sk->__sk_common.skc_bound_dev_if;
   facts->protocol = sk->sk_protocol;
   facts->type = sk->sk_type;
-  facts->family = sk->__sk_common.skc_family;
-  facts->state = sk->__sk_common.skc_state;
-  fill_addresses(facts, sk);
-  fill_queues(facts, sk);
+}
+
+static __always_inline void fill_facts(struct socket_facts* facts, struct sock* sk) {
+  fill_whole(facts, sk);
+  facts->netns = sk->__sk_common.skc_net.net->ns.inum;
+  if (facts->protocol == IPPROTO_TCP && facts->type == SOCK_STREAM) {
+    struct tcp_sock* tcp = bpf_skc_to_tcp_sock(sk);
+    if (tcp) fill_tcp_queues(facts, tcp);
+  } else if (facts->protocol == IPPROTO_MPTCP && facts->state == TCP_LISTEN) {
+    fill_mptcp_backlog(facts, sk);
+  } else {
+    fill_other_queues(facts, sk);
+  }
 }
 
 // A whole record, written to the stream.

@@ -3,7 +3,7 @@
 // docs/formats/socket-record.md says more.
 //
 //   descriptor stream := { socket_record }
-//   evidence stream   := { socket_evidence }
+//   table stream      := { socket_listing [ socket_facts ] }
 //
 // Integers are in host byte order, since the bytes never leave the machine that made them; ports
 // are plain numbers; addresses are in network byte order. Padding is zero. A change of either
@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define SOCKET_RECORD_VERSION 1
+#define SOCKET_RECORD_VERSION 2
 
 enum socket_facts_flags {
   SOCKET_FACTS_V6ONLY = 1,  // bound to IPv6 only; set for AF_INET6 alone
@@ -20,7 +20,7 @@ enum socket_facts_flags {
 
 // What a socket is.
 struct socket_facts {
-  __u32 netns;  // inode of the network namespace
+  __u32 netns;  // inode of the network namespace; 0 in a table, which is all of one namespace
   __u32 uid;
   __u32 interface;
   __u32 receive_queue;
@@ -53,7 +53,7 @@ struct socket_record {
   char command[16];  // comm of the thread group's leader, NUL-terminated
 };
 
-// What a second look found out about a socket for which no descriptor was found.
+// What the kernel's structure says about who holds a socket.
 enum socket_evidence_flags {
   SOCKET_EVIDENCE_SOCKET = 1,  // the protocol's half still has a socket half
   SOCKET_EVIDENCE_FILE = 2,    // and that has a file: somebody holds it
@@ -61,12 +61,15 @@ enum socket_evidence_flags {
   SOCKET_EVIDENCE_MPTCP = 8,   // a subflow of a Multipath TCP socket
 };
 
-struct socket_evidence {
-  __u16 size;
+// One socket of a table. Where somebody must hold a descriptor for it, the record of that
+// descriptor has the facts, and there is no need for a second copy; else they follow.
+struct socket_listing {
+  __u16 size;  // of this record, with the facts if it has them
   __u8 version;
-  __u8 flags;
+  __u8 flags;  // enum socket_evidence_flags; without facts just SOCKET and FILE
   __u32 reserved;
-  __u64 cookie;
+  __u64 cookie;  // never 0
+  __u64 inode;   // 0 where no descriptor can lead to it, and without facts
 };
 
 #ifdef __cplusplus
@@ -83,6 +86,6 @@ SOCKET_RECORD_ASSERT(sizeof(struct socket_record) == 120, "layout of socket_reco
 SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_record, start_time_ns) == 16, "layout");
 SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_record, facts) == 40, "layout");
 SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_record, command) == 104, "layout");
-SOCKET_RECORD_ASSERT(sizeof(struct socket_evidence) == 16, "layout of socket_evidence");
-SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_evidence, cookie) == 8, "layout");
+SOCKET_RECORD_ASSERT(sizeof(struct socket_listing) == 24, "layout of socket_listing");
+SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_listing, cookie) == 8, "layout");
 #undef SOCKET_RECORD_ASSERT

@@ -38,9 +38,21 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::span all(reinterpret_cast<const std::byte*>(data), size);
   take_records(all);
   std::span<const std::byte> rest = all;
-  socket_evidence evidence{};
-  while (format::take(rest, evidence)) {
-    if (evidence.size != sizeof evidence) abort();
+  format::TableEntry entry;
+  while (!rest.empty()) {
+    const auto before = rest;
+    if (!format::take(rest, entry)) {
+      if (rest.size() != before.size()) abort();
+      break;
+    }
+    if (before.size() - rest.size() != entry.listing.size) abort();
+    if (format::size_of_next(before) != entry.listing.size) abort();
+    if (entry.listing.cookie == 0) abort();
+    if (!entry.facts && (entry.listing.flags & SOCKET_EVIDENCE_FILE) == 0) abort();
+    if (!entry.facts) continue;
+    const model::Socket socket =
+        format::socket_of(entry.listing.inode, entry.listing.cookie, *entry.facts);
+    if (model::state_name(socket.state, socket.protocol).empty()) abort();
   }
   return 0;
 }

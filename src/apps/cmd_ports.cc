@@ -12,6 +12,7 @@
 #include "apps/look.h"
 #include "apps/socket_columns.h"
 #include "apps/table.h"
+#include "base/ordered_work.h"
 #include "base/text.h"
 #include "ports/filter.h"
 #include "ports/inventory_verdict.h"
@@ -340,6 +341,15 @@ void print_footer(const std::vector<uint32_t>& rows, const Attention& attention,
   context.err.flush();
 }
 
+/// Which timer runs is a detail of TCP, and not read unless somebody wants to know.
+bool shows_timer(const Request& request) {
+  const SocketColumn* timer = find_socket_column("timer");
+  return request.sort == timer ||
+         std::ranges::find(request.columns, timer) != request.columns.end();
+}
+
+constexpr std::ptrdiff_t kRowsPerChunk = 2048;
+
 void print_json(const std::vector<uint32_t>& rows,
                 const std::vector<const model::PublishedPort*>& published,
                 const Inventory& inventory, const std::vector<model::Verdict>& verdicts,
@@ -374,12 +384,23 @@ void print_json(const std::vector<uint32_t>& rows,
   for (const model::PublishedPort* port : published) write_published(json, *port);
   json.end_array().newline();
   json.key("sockets").begin_array();
-  for (const uint32_t row : rows) {
-    if (context.out.closed()) break;
-    json.newline();
-    write_socket(json, inventory, inventory.sockets[row],
-                 verdicts.empty() ? nullptr : &verdicts[row]);
-  }
+  // A hundred thousand sockets take a while to write, so several threads do.
+  const size_t chunks = (rows.size() + kRowsPerChunk - 1) / size_t{kRowsPerChunk};
+  const auto write_chunk = [&](size_t chunk) {
+    return base::json_elements([&](base::JsonWriter& part) {
+      const auto first = rows.begin() + static_cast<std::ptrdiff_t>(chunk * kRowsPerChunk);
+      const auto last = chunk + 1 == chunks ? rows.end() : first + kRowsPerChunk;
+      for (auto row = first; row != last; ++row) {
+        if (row != first) part.newline();
+        write_socket(part, inventory, inventory.sockets[*row],
+                     verdicts.empty() ? nullptr : &verdicts[*row]);
+      }
+    });
+  };
+  base::make_in_order(chunks, write_chunk, [&](const std::string& text) {
+    json.newline().elements(text);
+    return !context.out.closed();
+  });
   json.end_array();
   Context::end_json(json);
 }
@@ -404,7 +425,7 @@ int run_ports(const PortsOptions& options, Context& context) {
   LookRequest wanted;
   wanted.inventory.all_namespaces = request->all_namespaces;
   wanted.inventory.listeners_only = !request->all_states;
-  wanted.inventory.tcp_detail = options.detail;
+  wanted.inventory.tcp_detail = options.detail || shows_timer(*request);
   wanted.inventory.ports = request->filter.port_bounds();
   wanted.collector = options.collector;
   const LoadedExpectations& expectations = context.expectations();

@@ -204,10 +204,24 @@ JsonWriter& JsonWriter::newline() {
   return *this;
 }
 
+JsonWriter& JsonWriter::elements(std::string_view text) {
+  comma();
+  append(text);
+  return *this;
+}
+
 void JsonWriter::finish() {
   assert(depth_ == 0);
   append('\n');
   flush();
+}
+
+std::string json_elements(const std::function<void(JsonWriter&)>& write) {
+  std::string text;
+  JsonWriter writer([&](std::string_view block) { text += block; });
+  write(writer);
+  writer.flush();
+  return text;
 }
 
 }  // namespace base

@@ -53,10 +53,14 @@ class JsonWriter {
   /// A line break between records, for people who look at the raw output.
   JsonWriter& newline();
 
+  /// Appends elements of the present array, made by json_elements(): at least one.
+  JsonWriter& elements(std::string_view text);
+
   /// Writes a final line break and flushes. The writer must be back at the outermost level.
   void finish();
 
  private:
+  friend std::string json_elements(const std::function<void(JsonWriter&)>& write);
   void append(std::string_view text);
   void append(char c);
   void comma();
@@ -74,5 +78,9 @@ class JsonWriter {
   bool breaks_line_ = false;  ///< newline() was called and nothing written since
   bool needs_comma_ = false;  ///< a value of the present object or array stands before
 };
+
+/// The elements that `write` adds to an array, as text for JsonWriter::elements(). So another
+/// thread may write a part of an array.
+std::string json_elements(const std::function<void(JsonWriter&)>& write);
 
 }  // namespace base

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>
@@ -21,21 +22,15 @@ base::Result<void> refuse(const char* record, const std::string& what) {
                         "; the BPF programs do not match this version of twinport");
 }
 
-/// Copies one record to `record` if its size and version are ours.
-template <class Record>
-base::Result<void> copy(std::span<const std::byte> bytes, const char* name, Record& record) {
-  if (bytes.size() < sizeof(Record)) {
-    return refuse(name, "it ends after " + std::to_string(bytes.size()) + " of " +
-                            std::to_string(sizeof(Record)) + " bytes");
-  }
-  std::memcpy(&record, bytes.data(), sizeof(Record));
-  if (record.size != sizeof(Record) || record.version != SOCKET_RECORD_VERSION) {
-    return refuse(name, "its size is " + std::to_string(record.size) + " and its version " +
-                            std::to_string(record.version) + " where " +
-                            std::to_string(sizeof(Record)) + " and " +
+base::Result<void> refuse_short(const char* record, size_t present, size_t needed) {
+  return refuse(record, "it ends after " + std::to_string(present) + " of " +
+                            std::to_string(needed) + " bytes");
+}
+
+base::Result<void> refuse_kind(const char* record, unsigned size, unsigned version, size_t ours) {
+  return refuse(record, "its size is " + std::to_string(size) + " and its version " +
+                            std::to_string(version) + " where " + std::to_string(ours) + " and " +
                             std::to_string(SOCKET_RECORD_VERSION) + " were expected");
-  }
-  return {};
 }
 
 std::optional<model::Protocol> protocol_of(const socket_facts& facts) {
@@ -64,23 +59,38 @@ model::IpAddress address_of(const socket_facts& facts, const __u8 (&bytes)[16]) 
   return model::IpAddress::v4(network_order);
 }
 
+base::Result<void> check_facts(const char* record, const socket_facts& facts) {
+  if (facts.family != AF_INET && facts.family != AF_INET6) {
+    return refuse(record, "its address family is " + std::to_string(facts.family));
+  }
+  if (!protocol_of(facts)) {
+    return refuse(record, "its socket type is " + std::to_string(facts.type) +
+                              " and its protocol " + std::to_string(facts.protocol));
+  }
+  if (facts.state == 0 || facts.state > kHighestState) {
+    return refuse(record, "its socket state is " + std::to_string(facts.state));
+  }
+  return {};
+}
+
 }  // namespace
+
+size_t size_of_next(std::span<const std::byte> bytes) {
+  uint16_t size = 0;
+  if (bytes.size() < sizeof size) return bytes.size() + 1;
+  std::memcpy(&size, bytes.data(), sizeof size);
+  return std::max<size_t>(size, 1);
+}
 
 base::Result<void> take(std::span<const std::byte>& bytes, socket_record& record) {
   constexpr const char* kName = "descriptor record";
+  if (bytes.size() < sizeof record) return refuse_short(kName, bytes.size(), sizeof record);
   socket_record copied;
-  if (auto whole = copy(bytes, kName, copied); !whole) return whole;
-  const socket_facts& facts = copied.facts;
-  if (facts.family != AF_INET && facts.family != AF_INET6) {
-    return refuse(kName, "its address family is " + std::to_string(facts.family));
+  std::memcpy(&copied, bytes.data(), sizeof copied);
+  if (copied.size != sizeof copied || copied.version != SOCKET_RECORD_VERSION) {
+    return refuse_kind(kName, copied.size, copied.version, sizeof copied);
   }
-  if (!protocol_of(facts)) {
-    return refuse(kName, "its socket type is " + std::to_string(facts.type) + " and its protocol " +
-                             std::to_string(facts.protocol));
-  }
-  if (facts.state == 0 || facts.state > kHighestState) {
-    return refuse(kName, "its socket state is " + std::to_string(facts.state));
-  }
+  if (auto checked = check_facts(kName, copied.facts); !checked) return checked;
   if (copied.tgid == 0 || copied.tgid > kHighestNumber || copied.tid == 0 ||
       copied.tid > kHighestNumber || copied.fd > kHighestNumber || copied.inode == 0) {
     return refuse(kName, "its process is " + std::to_string(copied.tgid) + ", its thread " +
@@ -93,11 +103,29 @@ base::Result<void> take(std::span<const std::byte>& bytes, socket_record& record
   return {};
 }
 
-base::Result<void> take(std::span<const std::byte>& bytes, socket_evidence& evidence) {
-  socket_evidence copied;
-  if (auto whole = copy(bytes, "socket's evidence", copied); !whole) return whole;
-  evidence = copied;
-  bytes = bytes.subspan(sizeof copied);
+base::Result<void> take(std::span<const std::byte>& bytes, TableEntry& entry) {
+  constexpr const char* kName = "table record";
+  constexpr size_t kWithFacts = sizeof(socket_listing) + sizeof(socket_facts);
+  socket_listing listing;
+  if (bytes.size() < sizeof listing) return refuse_short(kName, bytes.size(), sizeof listing);
+  std::memcpy(&listing, bytes.data(), sizeof listing);
+  if ((listing.size != sizeof listing && listing.size != kWithFacts) ||
+      listing.version != SOCKET_RECORD_VERSION) {
+    return refuse_kind(kName, listing.size, listing.version, sizeof listing);
+  }
+  if (bytes.size() < listing.size) return refuse_short(kName, bytes.size(), listing.size);
+  std::optional<socket_facts> facts;
+  if (listing.size == kWithFacts) {
+    facts.emplace();
+    std::memcpy(&*facts, bytes.data() + sizeof listing, sizeof *facts);
+    if (auto checked = check_facts(kName, *facts); !checked) return checked;
+  } else if (listing.flags != (SOCKET_EVIDENCE_SOCKET | SOCKET_EVIDENCE_FILE)) {
+    return refuse(kName, "it has neither facts nor a descriptor that has them");
+  }
+  if (listing.cookie == 0) return refuse(kName, "it has no cookie");
+  entry.listing = listing;
+  entry.facts = facts;
+  bytes = bytes.subspan(listing.size);
   return {};
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -19,7 +20,17 @@ namespace format {
 /// Takes one record off the front of `bytes`. kCorrupt, and `bytes` and `record` unchanged, when
 /// there is less than a whole record or when a field cannot be true.
 base::Result<void> take(std::span<const std::byte>& bytes, socket_record& record);
-base::Result<void> take(std::span<const std::byte>& bytes, socket_evidence& evidence);
+
+/// One socket of the kernel's tables.
+struct TableEntry {
+  socket_listing listing{};
+  std::optional<socket_facts> facts;
+};
+base::Result<void> take(std::span<const std::byte>& bytes, TableEntry& entry);
+
+/// How many bytes the record at the front says that it has, at least 1; more than there are where
+/// its front is cut off.
+size_t size_of_next(std::span<const std::byte> bytes);
 
 // The following take records that passed the check above.
 

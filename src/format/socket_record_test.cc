@@ -143,7 +143,7 @@ TEST(SocketRecord, RefusesWhatCannotBeTrue) {
   };
   EXPECT_FALSE(is_refused(listener()));
   EXPECT_TRUE(is_refused(with([](auto& r) { r.size = 119; })));
-  EXPECT_TRUE(is_refused(with([](auto& r) { r.version = 2; })));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.version = 1; })));
   EXPECT_TRUE(is_refused(with([](auto& r) { r.facts.family = AF_UNIX; })));
   EXPECT_TRUE(is_refused(with([](auto& r) { r.facts.state = 0; })));
   EXPECT_TRUE(is_refused(with([](auto& r) { r.facts.state = 14; })));
@@ -161,22 +161,70 @@ TEST(SocketRecord, ReadsACommandThatFillsItsField) {
   EXPECT_EQ(format::command_of(record), std::string(16, 'x'));
 }
 
-TEST(SocketEvidence, IsTakenWholeOrNotAtAll) {
-  socket_evidence evidence{};
-  evidence.size = sizeof evidence;
-  evidence.version = SOCKET_RECORD_VERSION;
-  evidence.flags = SOCKET_EVIDENCE_SOCKET;
-  evidence.cookie = 9;
-  Bytes bytes = bytes_of(evidence);
-  socket_evidence taken{};
-  ASSERT_TRUE(format::take(bytes, taken));
+struct Listed {
+  socket_listing listing{};
+  socket_facts facts{};
+};
+
+Listed listed() {
+  Listed out;
+  out.listing.size = sizeof out.listing;
+  out.listing.version = SOCKET_RECORD_VERSION;
+  out.listing.flags = SOCKET_EVIDENCE_SOCKET | SOCKET_EVIDENCE_FILE;
+  out.listing.cookie = 9;
+  out.listing.inode = 90;
+  out.facts = listener().facts;
+  return out;
+}
+
+TEST(TableRecord, HasNoFactsOfItsOwnWhereADescriptorHasThem) {
+  const Listed record = listed();
+  Bytes bytes = bytes_of(record);
+  EXPECT_EQ(format::size_of_next(bytes), sizeof record.listing);
+  format::TableEntry entry;
+  ASSERT_TRUE(format::take(bytes, entry));
+  EXPECT_EQ(bytes.size(), sizeof record.facts);
+  EXPECT_EQ(entry.listing.cookie, 9U);
+  EXPECT_FALSE(entry.facts.has_value());
+}
+
+TEST(TableRecord, BringsTheFactsOfWhatNoDescriptorLeadsTo) {
+  Listed record = listed();
+  record.listing.size = sizeof record;
+  record.listing.inode = 0;
+  Bytes bytes = bytes_of(record);
+  format::TableEntry entry;
+  ASSERT_TRUE(format::take(bytes, entry));
   EXPECT_TRUE(bytes.empty());
-  EXPECT_EQ(taken.cookie, 9U);
-  Bytes cut = bytes_of(evidence).first(15);
-  EXPECT_FALSE(format::take(cut, taken));
-  evidence.version = 9;
-  Bytes other = bytes_of(evidence);
-  EXPECT_FALSE(format::take(other, taken));
+  ASSERT_TRUE(entry.facts.has_value());
+  EXPECT_EQ(format::socket_of(0, 9, *entry.facts).state, model::SocketState::kListen);
+}
+
+TEST(TableRecord, IsRefusedCutOffFromAnotherVersionOrWithoutMeaning) {
+  const auto is_refused = [](const Listed& record, size_t size) {
+    Bytes bytes = bytes_of(record).first(size);
+    format::TableEntry entry;
+    return !format::take(bytes, entry) && bytes.size() == size && entry.listing.cookie == 0;
+  };
+  const auto with = [](auto change) {
+    Listed record = listed();
+    record.listing.size = sizeof record;
+    change(record);
+    return record;
+  };
+  EXPECT_TRUE(is_refused(listed(), sizeof(socket_listing) - 1));
+  EXPECT_TRUE(is_refused(with([](auto&) {}), sizeof(Listed) - 1));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.listing.version = 1; }), sizeof(Listed)));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.listing.size = 0; }), sizeof(Listed)));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.listing.cookie = 0; }), sizeof(Listed)));
+  EXPECT_TRUE(is_refused(with([](auto& r) { r.facts.state = 99; }), sizeof(Listed)));
+  EXPECT_TRUE(is_refused(with([](auto& r) {
+                           r.listing.size = sizeof(socket_listing);
+                           r.listing.flags = SOCKET_EVIDENCE_SOCKET;
+                         }),
+                         sizeof(Listed)));
+  Listed cut = listed();
+  EXPECT_EQ(format::size_of_next(bytes_of(cut).first(1)), 2U);
 }
 
 // The golden file: bytes as a kernel wrote them, in hexadecimal, one record a line, each followed

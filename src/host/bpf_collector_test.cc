@@ -175,6 +175,13 @@ class BpfCollector : public testing::Test {
     return Look(inventory ? std::move(*inventory) : Inventory{});
   }
 
+  /// Details of TCP only sock_diag can tell, so with them it lists the sockets, each in full.
+  static ports::InventoryRequest with_sock_diag() {
+    ports::InventoryRequest request;
+    request.tcp_detail = true;
+    return request;
+  }
+
   static Owner self(int fd) { return {::getpid(), ::getpid(), fd}; }
   static std::vector<Owner> just(Owner owner) { return {owner}; }
 
@@ -295,7 +302,7 @@ TEST_F(BpfCollector, FindsADescriptorThatAppearedSinceTheFirstLook) {
   const Fd bound = open_bound();
   const Fd raw(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
   const Fd mptcp = open_listener(IPPROTO_MPTCP);
-  const auto first = source_->read({});
+  const auto first = source_->read(with_sock_diag());
   ASSERT_TRUE(first) << first.error().message;
   // As if the first look had come too early for all of these.
   std::vector<Socket> questions;
@@ -323,7 +330,7 @@ TEST_F(BpfCollector, FindsADescriptorThatAppearedSinceTheFirstLook) {
 TEST_F(BpfCollector, KnowsThatASocketHasBeenClosedSinceTheFirstLook) {
   Fd listener = open_listener();
   const uint64_t inode = inode_of(listener.get());
-  const auto first = source_->read({});
+  const auto first = source_->read(with_sock_diag());
   ASSERT_TRUE(first) << first.error().message;
   const auto at = std::ranges::find(first->listed, inode, &Socket::inode);
   ASSERT_NE(at, first->listed.end());
@@ -481,7 +488,7 @@ TEST_F(BpfCollector, SeesThroughADescriptorWhatTheTablesShow) {
   sockaddr_in6 any{};
   any.sin6_family = AF_INET6;
   ASSERT_EQ(bind_to(dual.get(), any), 0);
-  const auto raw = source_->read({});
+  const auto raw = source_->read(with_sock_diag());
   ASSERT_TRUE(raw) << raw.error().message;
   std::set<uint64_t> inodes;
   for (const Fd* fd :

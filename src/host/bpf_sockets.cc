@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -16,56 +18,18 @@
 namespace host {
 namespace {
 
-// The kernel hands out at most eight pages at a time; twice that leaves room for a record that a
-// short read cut in two.
-constexpr size_t kBufferBytes = size_t{64} << 10U;
+constexpr size_t kReadBytes = size_t{32} << 10U;
 
-/// Reads a stream of records, gives each to `use`, and stops at its end or when `use` answers
-/// false. The kernel looks for records until it has `read_bytes` of them.
-template <class Record, class Use>
-base::Result<void> read_stream(int fd_or_error, const char* what, size_t read_bytes, Use use) {
-  if (fd_or_error < 0) return base::fail_errno(std::string("open ") + what, -fd_or_error);
-  const base::Fd stream(fd_or_error);
-  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(read_bytes);
-  size_t kept = 0;
+/// Reads once more, over interruptions. 0 at the end.
+base::Result<size_t> read_more(int fd, std::byte* into, size_t size, const char* what) {
   for (;;) {
-    const ssize_t got = ::read(stream.get(), buffer.get() + kept, read_bytes - kept);
+    const ssize_t got = ::read(fd, into, size);
+    if (got >= 0) return static_cast<size_t>(got);
     // EAGAIN: the kernel paused after a million objects of which none was to our taste.
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (got < 0) return base::fail_errno(std::string("read ") + what, errno);
-    std::span<const std::byte> rest(buffer.get(), kept + static_cast<size_t>(got));
-    Record record;
-    while (rest.size() >= sizeof record || (got == 0 && !rest.empty())) {
-      if (auto taken = format::take(rest, record); !taken) return taken;
-      if (!use(record)) return {};
+    if (errno != EINTR && errno != EAGAIN) {
+      return base::fail_errno(std::string("read ") + what, errno);
     }
-    if (got == 0) return {};
-    kept = rest.size();
-    std::memmove(buffer.get(), rest.data(), kept);
   }
-}
-
-base::Result<HeldSockets> read_descriptors(int fd_or_error) {
-  HeldSockets held;
-  const auto read = read_stream<socket_record>(fd_or_error, "the BPF walk of all descriptors",
-                                               kBufferBytes, [&](const socket_record& record) {
-                                                 held.add(record);
-                                                 return true;
-                                               });
-  if (!read) return std::unexpected(read.error());
-  drop_copies(held);
-  return held;
-}
-
-/// Adds the records of a stream of evidence until all that is wanted was met.
-base::Result<void> read_evidence(int fd_or_error, const char* what,
-                                 std::unordered_set<uint64_t>& wanted, Evidence& evidence) {
-  return read_stream<socket_evidence>(fd_or_error, what, sizeof(socket_evidence),
-                                      [&](const socket_evidence& one) {
-                                        evidence[one.cookie] = one.flags;
-                                        wanted.erase(one.cookie);
-                                        return !wanted.empty();
-                                      });
 }
 
 }  // namespace
@@ -130,61 +94,148 @@ void drop_copies(HeldSockets& held) {
 }
 
 base::Result<BpfSockets> BpfSockets::load() {
-  sockets_programs* programs = nullptr;
-  if (const int result = sockets_load(&programs); result < 0) {
+  // Most of a command's time on a machine with few sockets is the kernel's, who checks the
+  // programs: it can do so for two at a time.
+  table_programs* tables = nullptr;
+  int tables_result = 0;
+  std::thread worker;
+  try {
+    worker = std::thread([&] { tables_result = tables_load(&tables); });
+  } catch (const std::system_error&) {
+    tables_result = tables_load(&tables);
+  }
+  descriptor_programs* descriptors = nullptr;
+  const int descriptors_result = descriptors_load(&descriptors);
+  if (worker.joinable()) worker.join();
+  BpfSockets sockets;
+  sockets.tables_.reset(tables);
+  sockets.descriptors_.reset(descriptors);
+  if (const int result = std::min(tables_result, descriptors_result); result < 0) {
     return std::unexpected(explain_bpf_failure(-result, read_bpf_support()));
   }
-  return BpfSockets(programs);
+  return sockets;
 }
 
-base::Result<HeldSockets> BpfSockets::read(const ports::InventoryRequest& request) {
-  sockets_narrowing narrowing{};
-  narrowing.listeners_only = request.listeners_only;
-  narrowing.own_namespace_only = !request.all_namespaces;
+void BpfSockets::narrow(const narrowing& narrowing) {
+  descriptors_narrow(descriptors_.get(), &narrowing);
+  tables_narrow(tables_.get(), &narrowing);
+}
+
+void BpfSockets::narrow_to(const ports::InventoryRequest& request, bool facts_always) {
+  for (const uint64_t key : asked_) {
+    descriptors_ask_no_more(descriptors_.get(), key);
+    tables_ask_no_more(tables_.get(), key);
+  }
+  asked_.clear();
+  narrowing wanted{};
+  wanted.listeners_only = request.listeners_only;
+  wanted.own_namespace_only = !request.all_namespaces;
+  wanted.facts_always = facts_always;
   if (request.ports) {
-    narrowing.first_port = request.ports->first;
-    narrowing.last_port = request.ports->last;
+    wanted.first_port = request.ports->first;
+    wanted.last_port = request.ports->last;
   }
-  return read_descriptors(sockets_open(programs_.get(), &narrowing));
+  narrow(wanted);
 }
 
-base::Result<SecondLook> SecondLook::load(std::span<const model::Socket> questions) {
-  second_look_programs* programs = nullptr;
-  const auto count = static_cast<uint32_t>(std::max<size_t>(questions.size(), 1));
-  if (const int result = second_look_load(count, &programs); result < 0) {
-    return std::unexpected(explain_bpf_failure(-result, read_bpf_support()));
+base::Result<void> BpfSockets::ask_for(std::span<const uint64_t> cookies,
+                                       std::span<const uint64_t> inodes) {
+  narrowing wanted{};
+  wanted.facts_always = true;
+  wanted.asked_only = true;
+  int result = 0;
+  const auto ask = [&](uint64_t key, bool in_tables) {
+    if (result != 0) return;
+    asked_.push_back(key);
+    result = descriptors_ask(descriptors_.get(), key);
+    if (result == 0 && in_tables) result = tables_ask(tables_.get(), key);
+  };
+  for (const uint64_t cookie : cookies) ask(cookie, true);
+  for (const uint64_t inode : inodes) ask(descriptors_key_of_inode(inode), false);
+  if (result == -E2BIG) {
+    wanted.asked_only = false;
+  } else if (result < 0) {
+    return base::fail_errno("note a socket in question in a BPF map", -result);
   }
-  SecondLook look(programs);
-  for (const auto& socket : questions) {
-    if (const int result = second_look_ask(programs, socket.cookie); result < 0) {
-      return base::fail_errno("note a socket in question in a BPF map", -result);
+  narrow(wanted);
+  return {};
+}
+
+base::Result<HeldSockets> BpfSockets::read_descriptors() {
+  constexpr const char* kWhat = "the BPF walk of all descriptors";
+  const int fd_or_error = descriptors_open(descriptors_.get());
+  if (fd_or_error < 0) return base::fail_errno(std::string("open ") + kWhat, -fd_or_error);
+  const base::Fd stream(fd_or_error);
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(2 * kReadBytes);
+  HeldSockets held;
+  socket_record record;
+  size_t kept = 0;
+  for (;;) {
+    const auto got = read_more(stream.get(), buffer.get() + kept, kReadBytes, kWhat);
+    if (!got) return std::unexpected(got.error());
+    std::span<const std::byte> rest(buffer.get(), kept + *got);
+    while (rest.size() >= sizeof record || (*got == 0 && !rest.empty())) {
+      if (auto taken = format::take(rest, record); !taken) return std::unexpected(taken.error());
+      held.add(record);
     }
+    if (*got == 0) break;
+    kept = rest.size();
+    std::memmove(buffer.get(), rest.data(), kept);
   }
-  return look;
+  drop_copies(held);
+  return held;
 }
 
-base::Result<void> SecondLook::read_tables(WantedInTables wanted, Evidence& evidence) {
+base::Result<TableStream> TableStream::open(int fd_or_error, const char* what) {
+  if (fd_or_error < 0) return base::fail_errno(std::string("open ") + what, -fd_or_error);
+  return TableStream(base::Fd(fd_or_error), what);
+}
+
+base::Result<size_t> TableStream::fill(size_t read_bytes) {
+  const size_t size = std::min(read_bytes, kReadBytes);
+  auto got = read_more(stream_.get(), buffer_.get() + kept_, size, what_);
+  if (got) kept_ += *got;
+  return got;
+}
+
+void TableStream::keep(std::span<const std::byte> rest) {
+  kept_ = rest.size();
+  std::memmove(buffer_.get(), rest.data(), kept_);
+}
+
+base::Result<TableStream> BpfSockets::open_tcp() const {
+  return TableStream::open(tables_open_tcp(tables_.get()), "the BPF walk of TCP sockets");
+}
+
+base::Result<TableStream> BpfSockets::open_udp() const {
+  return TableStream::open(tables_open_udp(tables_.get()), "the BPF walk of UDP sockets");
+}
+
+base::Result<void> BpfSockets::find_in_tables(WantedInTables wanted, Evidence& evidence,
+                                              std::vector<model::Socket>* sockets) const {
+  const auto find = [&](base::Result<TableStream> stream,
+                        std::unordered_set<uint64_t>& missing) -> base::Result<void> {
+    if (!stream) return std::unexpected(stream.error());
+    const auto note = [&](const format::TableEntry& entry) {
+      if (missing.erase(entry.listing.cookie) == 0) return;
+      evidence[entry.listing.cookie] = entry.listing.flags;
+      if (sockets != nullptr && entry.facts) {
+        sockets->push_back(
+            format::socket_of(entry.listing.inode, entry.listing.cookie, *entry.facts));
+      }
+    };
+    while (!missing.empty()) {
+      const auto more = stream->read_some(note, sizeof(socket_listing) + sizeof(socket_facts));
+      if (!more) return std::unexpected(more.error());
+      if (!*more) break;
+    }
+    return {};
+  };
   if (!wanted.tcp.empty()) {
-    auto read = read_evidence(second_look_open_tcp(programs_.get()), "the BPF walk of TCP sockets",
-                              wanted.tcp, evidence);
-    if (!read) return read;
+    if (auto found = find(open_tcp(), wanted.tcp); !found) return found;
   }
   if (wanted.udp.empty()) return {};
-  return read_evidence(second_look_open_udp(programs_.get()), "the BPF walk of UDP sockets",
-                       wanted.udp, evidence);
-}
-
-base::Result<std::vector<model::Holder>> SecondLook::find_holders(
-    std::span<const uint64_t> inodes) {
-  for (const uint64_t inode : inodes) {
-    if (const int result = second_look_ask_inode(programs_.get(), inode); result < 0) {
-      return base::fail_errno("note a socket in question in a BPF map", -result);
-    }
-  }
-  auto held = read_descriptors(second_look_open_descriptors(programs_.get()));
-  if (!held) return std::unexpected(held.error());
-  std::ranges::sort(held->holders, {}, &model::Holder::inode);
-  return std::move(held->holders);
+  return find(open_udp(), wanted.udp);
 }
 
 }  // namespace host

@@ -1,5 +1,5 @@
-// Who holds which socket, by our kernel programs: BpfSockets is the first look at all of them,
-// SecondLook asks about the few that nobody seems to hold. Each belongs to one thread at a time.
+// Who holds which socket, by our kernel programs: a walk of all descriptors, and walks of the
+// kernel's tables, which also show the sockets that nobody holds.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +8,14 @@
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 #include "bpf/programs.h"
 #include "bpf/socket_record.h"
+#include "format/socket_record.h"
 #include "model/socket.h"
 #include "ports/socket_source.h"
 
@@ -58,20 +61,45 @@ struct HeldSockets {
 /// descriptor, inode), the leader's own stays, else the one of the smallest thread.
 void drop_copies(HeldSockets& held);
 
-class BpfSockets {
+/// One table of a network namespace, record by record.
+class TableStream {
  public:
-  /// The error says why this machine or this caller cannot use BPF.
-  static base::Result<BpfSockets> load();
+  /// What tables_open_tcp or tables_open_udp answered.
+  static base::Result<TableStream> open(int fd_or_error, const char* what);
 
-  /// Every descriptor, in any process of our PID namespace, of a socket that the request covers.
-  base::Result<HeldSockets> read(const ports::InventoryRequest& request);
+  /// Hands over what the kernel has ready, false at the end of the table. `use` takes a
+  /// format::TableEntry. The kernel looks for records until it has `read_bytes` of them, so whoever
+  /// waits for a few asks for no more.
+  template <class Use>
+  base::Result<bool> read_some(Use use, size_t read_bytes = kReadBytes) {
+    auto got = fill(read_bytes);
+    if (!got) return std::unexpected(got.error());
+    std::span<const std::byte> rest(buffer_.get(), kept_);
+    format::TableEntry entry;
+    while (!rest.empty() && (*got == 0 || format::size_of_next(rest) <= rest.size())) {
+      if (auto taken = format::take(rest, entry); !taken) return std::unexpected(taken.error());
+      use(entry);
+    }
+    keep(rest);
+    return *got != 0;
+  }
 
  private:
-  struct Free {
-    void operator()(sockets_programs* programs) const { sockets_free(programs); }
-  };
-  explicit BpfSockets(sockets_programs* programs) : programs_(programs) {}
-  std::unique_ptr<sockets_programs, Free> programs_;
+  // The kernel hands out at most eight pages at a time; twice that leaves room for a record that a
+  // short read cut in two.
+  static constexpr size_t kReadBytes = size_t{32} << 10U;
+
+  TableStream(base::Fd stream, const char* what)
+      : stream_(std::move(stream)),
+        what_(what),
+        buffer_(std::make_unique_for_overwrite<std::byte[]>(2 * kReadBytes)) {}
+  base::Result<size_t> fill(size_t read_bytes);
+  void keep(std::span<const std::byte> rest);
+
+  base::Fd stream_;
+  const char* what_;
+  std::unique_ptr<std::byte[]> buffer_;
+  size_t kept_ = 0;
 };
 
 /// Flags of enum socket_evidence_flags by cookie, of the sockets in question that were found.
@@ -83,24 +111,43 @@ struct WantedInTables {
   std::unordered_set<uint64_t> udp;
 };
 
-class SecondLook {
+class BpfSockets {
  public:
-  static base::Result<SecondLook> load(std::span<const model::Socket> questions);
+  /// The error says why this machine or this caller cannot use BPF.
+  static base::Result<BpfSockets> load();
+
+  /// From here on, walks come by what the request covers. Tables have the facts of a socket that
+  /// some descriptor must lead to only with `facts_always`.
+  void narrow_to(const ports::InventoryRequest& request, bool facts_always);
+  /// From here on, walks come by sockets with these cookies and, of descriptors alone, these
+  /// inodes, always with facts; or by all sockets, if that is more than the kernel is to remember.
+  /// What was asked for since the last narrow_to() stays.
+  base::Result<void> ask_for(std::span<const uint64_t> cookies, std::span<const uint64_t> inodes);
+
+  /// Every descriptor, in any process of our PID namespace, of a socket to come by.
+  base::Result<HeldSockets> read_descriptors();
+
+  /// The tables of the calling thread's network namespace; any thread may call. TCP's has its
+  /// listeners first.
+  [[nodiscard]] base::Result<TableStream> open_tcp() const;
+  [[nodiscard]] base::Result<TableStream> open_udp() const;
 
   /// Adds what the tables of the calling thread's network namespace tell of these sockets, and
-  /// goes no further than the last of them.
-  base::Result<void> read_tables(WantedInTables wanted, Evidence& evidence);
-
-  /// Descriptors, of any process, for every socket that the tables showed so far and for these
-  /// inodes; sorted by inode.
-  base::Result<std::vector<model::Holder>> find_holders(std::span<const uint64_t> inodes);
+  /// goes no further than the last of them; `sockets` gets the sockets themselves.
+  base::Result<void> find_in_tables(WantedInTables wanted, Evidence& evidence,
+                                    std::vector<model::Socket>* sockets) const;
 
  private:
   struct Free {
-    void operator()(second_look_programs* programs) const { second_look_free(programs); }
+    void operator()(descriptor_programs* programs) const { descriptors_free(programs); }
+    void operator()(table_programs* programs) const { tables_free(programs); }
   };
-  explicit SecondLook(second_look_programs* programs) : programs_(programs) {}
-  std::unique_ptr<second_look_programs, Free> programs_;
+  BpfSockets() = default;
+  void narrow(const narrowing& narrowing);
+
+  std::unique_ptr<descriptor_programs, Free> descriptors_;
+  std::unique_ptr<table_programs, Free> tables_;
+  std::vector<uint64_t> asked_;
 };
 
 }  // namespace host

@@ -35,6 +35,31 @@ class TableReader {
   base::Result<void> read() {
     if (auto tcp = read_tcp(); !tcp) return tcp;
     if (auto udp = read_else_proc(Protocol::kUdp, lacks_.udp); !udp) return udp;
+    return read_lite_and_raw();
+  }
+
+  base::Result<void> read_tcp() {
+    // TCP has one table for both families. The old request type goes through it once; the new one
+    // must name a family and so needs two walks, the second for nothing.
+    const size_t first = part_.listed.size();
+    auto read = dump(make_request(Protocol::kTcp));
+    if (!read && read.error().kind == base::ErrorKind::kPermission) {
+      read = read_both_families(Protocol::kTcp);
+    }
+    drop_outdated(part_.listed, first);
+    return read;
+  }
+
+  base::Result<void> read_bound_lite_and_raw() {
+    if (!request_.listeners_only) {
+      format::SockDiagRequest bound = make_request(Protocol::kTcp);
+      bound.states = format::state_bit(SocketState::kBoundInactive);
+      if (auto read = dump(bound); !read && read.error().kind == base::ErrorKind::kIo) return read;
+    }
+    return read_lite_and_raw();
+  }
+
+  base::Result<void> read_lite_and_raw() {
     if (auto lite = read_else_proc(Protocol::kUdpLite, lacks_.udplite); !lite) return lite;
     // The "port" of a raw socket is a protocol number: never an answer to a question about ports.
     if (request_.ports) return {};
@@ -59,18 +84,6 @@ class TableReader {
     if (!consistent) return std::unexpected(consistent.error());
     if (!*consistent) part_.interrupted = true;
     return {};
-  }
-
-  base::Result<void> read_tcp() {
-    // TCP has one table for both families. The old request type goes through it once; the new one
-    // must name a family and so needs two walks, the second for nothing.
-    const size_t first = part_.listed.size();
-    auto read = dump(make_request(Protocol::kTcp));
-    if (!read && read.error().kind != base::ErrorKind::kPermission) {
-      read = read_both_families(Protocol::kTcp);
-    }
-    drop_outdated(part_.listed, first);
-    return read;
   }
 
   base::Result<void> read_both_families(Protocol protocol) {
@@ -107,12 +120,15 @@ class TableReader {
 };
 
 /// The function lives shorter than the request.
-TableFunction diag_reader(const ports::InventoryRequest& request) {
-  return [&request, lacks = std::make_shared<KernelLacks>()](uint32_t netns, TablePart& part) {
-    auto socket = SockDiagSocket::open();
-    if (!socket) return base::Result<void>(std::unexpected(socket.error()));
-    return TableReader(request, netns, *lacks, part, std::move(*socket)).read();
-  };
+TableFunction make_reader(const ports::InventoryRequest& request,
+                          base::Result<void> (TableReader::*read)()) {
+  return
+      [&request, read, lacks = std::make_shared<KernelLacks>()](uint32_t netns, TablePart& part) {
+        auto socket = SockDiagSocket::open();
+        if (!socket) return base::Result<void>(std::unexpected(socket.error()));
+        TableReader reader(request, netns, *lacks, part, std::move(*socket));
+        return (reader.*read)();
+      };
 }
 
 }  // namespace
@@ -139,16 +155,33 @@ void drop_outdated(std::vector<model::Socket>& sockets, size_t first) {
                 sockets.end());
 }
 
+TableFunction diag_reader(const ports::InventoryRequest& request) {
+  return make_reader(request, &TableReader::read);
+}
+
+TableFunction rest_reader(const ports::InventoryRequest& request, bool bound) {
+  return make_reader(
+      request, bound ? &TableReader::read_bound_lite_and_raw : &TableReader::read_lite_and_raw);
+}
+
+base::Result<std::vector<model::Socket>> read_tcp_listeners(std::optional<model::PortRange> ports,
+                                                            uint32_t netns) {
+  ports::InventoryRequest request;
+  request.ports = ports;
+  request.listeners_only = true;
+  auto socket = SockDiagSocket::open();
+  if (!socket) return std::unexpected(socket.error());
+  KernelLacks lacks;
+  TablePart part;
+  auto read = TableReader(request, netns, lacks, part, std::move(*socket)).read_tcp();
+  if (!read) return std::unexpected(read.error());
+  return std::move(part.listed);
+}
+
 base::Result<void> read_socket_tables(const ports::InventoryRequest& request,
                                       ports::RawInventory& into,
                                       const std::optional<std::vector<uint32_t>>& only) {
   return read_each_namespace(request.all_namespaces, diag_reader(request), into, only);
-}
-
-base::Result<void> read_socket_tables_of(int netns_fd, const std::string& name,
-                                         const ports::InventoryRequest& request,
-                                         ports::RawInventory& into) {
-  return read_one_namespace(netns_fd, name, diag_reader(request), into);
 }
 
 }  // namespace host

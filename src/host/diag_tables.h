@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "host/namespace_tables.h"
 #include "model/inventory.h"
 #include "ports/socket_source.h"
 
@@ -27,12 +28,17 @@ base::Result<void> read_socket_tables(const ports::InventoryRequest& request,
                                       ports::RawInventory& into,
                                       const std::optional<std::vector<uint32_t>>& only = {});
 
-/// The same for one more namespace, open as `netns_fd`: for one that is reached only through a
-/// descriptor or a socket. Its NetNamespace is appended with `name`, and `tables_read` false with
-/// the reason when it cannot be entered, which is no error.
-base::Result<void> read_socket_tables_of(int netns_fd, const std::string& name,
-                                         const ports::InventoryRequest& request,
-                                         ports::RawInventory& into);
+/// Reads all tables of one namespace. It lives shorter than the request, like the next.
+TableFunction diag_reader(const ports::InventoryRequest& request);
+
+/// For a collector that has TCP and UDP from elsewhere: reads what it still lacks, which is
+/// UDP-Lite, raw sockets, and TCP sockets that are bound and nothing more. It lives shorter than
+/// the request.
+TableFunction rest_reader(const ports::InventoryRequest& request, bool bound);
+
+/// The listening TCP sockets of the calling thread's network namespace, which is `netns` by number.
+base::Result<std::vector<model::Socket>> read_tcp_listeners(std::optional<model::PortRange> ports,
+                                                            uint32_t netns);
 
 /// Of one dump of TCP, which begins at `first`: the kernel lists sockets that are only bound before
 /// those that are connected, so one that connects meanwhile is listed twice. Drops its first,

@@ -354,7 +354,9 @@ TEST(DiagTables, ReadOneNamespaceThatIsOpen) {
   const std::string path = "/proc/" + std::to_string(child.pid()) + "/ns/net";
   const base::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   ports::RawInventory raw;
-  ASSERT_TRUE(host::read_socket_tables_of(fd.get(), "pod", {}, raw).has_value());
+  const ports::InventoryRequest request;
+  ASSERT_TRUE(
+      host::read_one_namespace(fd.get(), "pod", host::diag_reader(request), raw).has_value());
   ASSERT_EQ(raw.namespaces.size(), 1U);
   EXPECT_EQ(raw.namespaces[0].name, "pod");
   EXPECT_TRUE(raw.namespaces[0].tables_read);

@@ -19,12 +19,14 @@ namespace {
 base::Result<void> read_here(const TableFunction& read, TablePart& part,
                              model::NetNamespace& space) {
   const size_t socket_count = part.listed.size();
+  const size_t ref_count = part.listed_refs.size();
   const size_t detail_count = part.tcp_details.size();
   space.policy = read_port_policy();
   auto result = read(space.inode, part);
   space.tables_read = result.has_value();
   if (!result) {
     part.listed.resize(socket_count);
+    part.listed_refs.resize(ref_count);
     part.tcp_details.resize(detail_count);
     space.why = result.error().message;
   }
@@ -54,6 +56,15 @@ void add_blind_spot(ports::RawInventory& into, std::string sentence) {
   into.report.blind_spots.push_back(std::move(sentence));
 }
 
+template <class T>
+void append(std::vector<T>&& part, std::vector<T>& whole) {
+  if (whole.empty()) {
+    whole = std::move(part);
+  } else {
+    whole.insert(whole.end(), part.begin(), part.end());
+  }
+}
+
 /// Appends the part and moves its references to details behind those that are there already.
 void append(TablePart&& part, ports::RawInventory& into) {
   const auto offset = static_cast<int32_t>(into.tcp_details.size());
@@ -63,11 +74,8 @@ void append(TablePart&& part, ports::RawInventory& into) {
       if (socket.detail >= 0) socket.detail += offset;
     }
   }
-  if (into.listed.empty()) {
-    into.listed = std::move(part.listed);
-  } else {
-    into.listed.insert(into.listed.end(), part.listed.begin(), part.listed.end());
-  }
+  append(std::move(part.listed), into.listed);
+  append(std::move(part.listed_refs), into.listed_refs);
   if (part.interrupted) {
     add_blind_spot(into,
                    "The socket tables changed during every attempt to read them; sockets may be "
@@ -148,15 +156,6 @@ void report_unread(uint32_t processes_hidden, ports::RawInventory& into) {
   }
 }
 
-base::Result<NamespaceList> list_namespaces(bool all_namespaces) {
-  if (all_namespaces) return find_net_namespaces();
-  auto own = own_net_namespace();
-  if (!own) return std::unexpected(own.error());
-  NamespaceList list;
-  list.namespaces.push_back(std::move(*own));
-  return list;
-}
-
 void keep_only(const std::vector<uint32_t>& wanted, NamespaceList& list) {
   std::erase_if(list.namespaces, [&](const NamespaceRef& ref) {
     return std::ranges::find(wanted, ref.inode) == wanted.end();
@@ -177,13 +176,27 @@ void read_those_that_live_on(const std::vector<uint32_t>& gone, const TableFunct
 
 }  // namespace
 
+base::Result<NamespaceList> list_namespaces(bool all_namespaces) {
+  if (all_namespaces) return find_net_namespaces();
+  auto own = own_net_namespace();
+  if (!own) return std::unexpected(own.error());
+  NamespaceList list;
+  list.namespaces.push_back(std::move(*own));
+  return list;
+}
+
 base::Result<void> read_each_namespace(bool all_namespaces, const TableFunction& read,
                                        ports::RawInventory& into,
                                        const std::optional<std::vector<uint32_t>>& only) {
   auto list = list_namespaces(all_namespaces);
   if (!list) return std::unexpected(list.error());
   if (only) keep_only(*only, *list);
-  const std::span<const NamespaceRef> refs = list->namespaces;
+  return read_listed_namespaces(*list, read, into);
+}
+
+base::Result<void> read_listed_namespaces(const NamespaceList& list, const TableFunction& read,
+                                          ports::RawInventory& into) {
+  const std::span<const NamespaceRef> refs = list.namespaces;
   const bool own_wanted = !refs.empty() && refs.front().own;
   ForeignReader foreign(refs.subspan(own_wanted ? 1 : 0), read);
   foreign.start();
@@ -197,7 +210,7 @@ base::Result<void> read_each_namespace(bool all_namespaces, const TableFunction&
   }
   const std::vector<uint32_t> gone = foreign.finish(into);
   if (!gone.empty()) read_those_that_live_on(gone, read, into);
-  if (result) report_unread(list->processes_hidden, into);
+  if (result) report_unread(list.processes_hidden, into);
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "host/net_namespaces.h"
 #include "model/socket.h"
 #include "ports/socket_source.h"
 
@@ -17,6 +18,7 @@ namespace host {
 /// What one thread has read.
 struct TablePart {
   std::vector<model::Socket> listed;
+  std::vector<ports::ListedRef> listed_refs;
   std::vector<model::TcpDetail> tcp_details;
   bool interrupted = false;  ///< the tables changed under every attempt to read them
 };
@@ -24,6 +26,16 @@ struct TablePart {
 /// Appends the tables of the network namespace in which the calling thread is, which is `netns` by
 /// number. Called from several threads at a time, each with its own part.
 using TableFunction = std::function<base::Result<void>(uint32_t netns, TablePart& part)>;
+
+/// Our own namespace and, if all are wanted, every other one that has a name or a process.
+base::Result<NamespaceList> list_namespaces(bool all_namespaces);
+
+/// Applies `read` to each namespace of the list: to our own, if that is the first, in the calling
+/// thread, and to the others in worker threads that enter them. Appends what they read, the
+/// namespaces with their port policies, and to the report what was left out. An error is that of
+/// our own namespace.
+base::Result<void> read_listed_namespaces(const NamespaceList& list, const TableFunction& read,
+                                          ports::RawInventory& into);
 
 /// Applies `read` to our own namespace, in the calling thread, and to each other one that has a
 /// name or a process, in worker threads that enter it. Appends what they read, the namespaces with

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <span>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -19,17 +20,23 @@ using model::SocketState;
 
 constexpr uint32_t kNone = 0xFFFFFFFF;
 
-// Holders by inode: open addressing over chains, so that a hundred thousand descriptors cost two
-// flat arrays and no allocation each. (A fixed number of buckets here is what makes `ss -p`
-// quadratic.)
+// Fibonacci hashing: numbers of sockets made one after another are consecutive, and multiplying
+// spreads them. A table has a power of two of slots, of which at most half are in use, so that
+// linear probing ends. (A fixed number of buckets here is what makes `ss -p` quadratic.)
+size_t spread(uint64_t number) { return (number * 0x9E3779B97F4A7C15U) >> 20U; }
+size_t slots_for(size_t count) { return std::bit_ceil(count * 2 + 1); }
+
+// Holders by inode, but for those in use already: open addressing over chains, so that a hundred
+// thousand descriptors cost two flat arrays and no allocation each.
 class HolderIndex {
  public:
-  explicit HolderIndex(const std::vector<Holder>& holders)
+  HolderIndex(const std::vector<Holder>& holders, const std::vector<bool>& used)
       : holders_(holders),
-        mask_(std::bit_ceil(holders.size() * 2 + 1) - 1),
+        mask_(slots_for(static_cast<size_t>(std::ranges::count(used, false))) - 1),
         heads_(mask_ + 1, kNone),
         next_(holders.size(), kNone) {
     for (uint32_t i = 0; i < holders.size(); ++i) {
+      if (used[i]) continue;
       uint32_t& head = heads_[slot_of(holders[i].inode)];
       next_[i] = std::exchange(head, i);
     }
@@ -39,10 +46,8 @@ class HolderIndex {
   [[nodiscard]] uint32_t next(uint32_t holder) const { return next_[holder]; }
 
  private:
-  // Inodes of sockets made one after another are consecutive; multiplying spreads them (Fibonacci
-  // hashing), and linear probing ends because at most half of the slots are in use.
   [[nodiscard]] size_t slot_of(uint64_t inode) const {
-    size_t slot = (inode * 0x9E3779B97F4A7C15U) >> 20U & mask_;
+    size_t slot = spread(inode) & mask_;
     while (heads_[slot] != kNone && holders_[heads_[slot]].inode != inode)
       slot = (slot + 1) & mask_;
     return slot;
@@ -52,6 +57,36 @@ class HolderIndex {
   size_t mask_;
   std::vector<uint32_t> heads_;
   std::vector<uint32_t> next_;
+};
+
+// References of the tables by cookie, and which socket each has become.
+class RefIndex {
+ public:
+  explicit RefIndex(const std::vector<ListedRef>& refs)
+      : mask_(slots_for(refs.size()) - 1), slots_(mask_ + 1) {
+    for (const auto& ref : refs) slots_[slot_of(ref.cookie)].cookie = ref.cookie;
+  }
+
+  /// The socket of the reference with this cookie, kNone as long as it has none; nullptr when there
+  /// is no such reference.
+  uint32_t* find(uint64_t cookie) {
+    Slot& slot = slots_[slot_of(cookie)];
+    return cookie != 0 && slot.cookie == cookie ? &slot.socket : nullptr;
+  }
+
+ private:
+  struct Slot {
+    uint64_t cookie = 0;
+    uint32_t socket = kNone;
+  };
+  [[nodiscard]] size_t slot_of(uint64_t cookie) const {
+    size_t slot = spread(cookie) & mask_;
+    while (slots_[slot].cookie != 0 && slots_[slot].cookie != cookie) slot = (slot + 1) & mask_;
+    return slot;
+  }
+
+  size_t mask_;
+  std::vector<Slot> slots_;
 };
 
 // Numbers processes by first appearance. A pid with another start time is another process.
@@ -174,8 +209,8 @@ base::Result<void> look_again(SocketSource& source, Inventory& inventory) {
   std::vector<Holder> late;
   auto evidence = source.look_again(ownerless, late);
   if (!evidence) return std::unexpected(evidence.error());
-  const HolderIndex index(late);
   std::vector<bool> used(late.size());
+  const HolderIndex index(late, used);
   ProcessNumbers numbers(inventory.processes);
   for (auto& socket : inventory.sockets) {
     if (socket.holding == Holding::kUnknown && socket.inode != 0) {
@@ -212,6 +247,69 @@ void read_processes(ProcessSource& source, std::vector<model::Process>& processe
   }
 }
 
+/// Fills in, from the descriptors, what the tables only referred to. Goes through the descriptors
+/// in their order, which is kind to the caches. Answers the references without a descriptor.
+std::vector<ListedRef> add_listed_refs(const RawInventory& raw, Inventory& out,
+                                       ProcessNumbers& numbers, std::vector<bool>& used) {
+  std::vector<ListedRef> unheld;
+  if (raw.listed_refs.empty()) return unheld;
+  RefIndex index(raw.listed_refs);
+  out.sockets.reserve(out.sockets.size() + raw.listed_refs.size());
+  std::vector<std::pair<uint32_t, uint32_t>> shared;  // sockets, and their holders but the first
+  for (uint32_t i = 0; i < raw.holders.size(); ++i) {
+    const Holder& holder = raw.holders[i];
+    uint32_t* place = index.find(holder.cookie);
+    if (place == nullptr) continue;
+    used[i] = true;
+    if (*place != kNone) {
+      shared.emplace_back(*place, i);
+      continue;
+    }
+    *place = static_cast<uint32_t>(out.sockets.size());
+    Socket& socket = out.sockets.emplace_back(raw.held(i));
+    socket.first_owner = static_cast<uint32_t>(out.owners.size());
+    socket.owner_count = 1;
+    socket.holding = Holding::kOwned;
+    out.owners.push_back({numbers.number_of(holder), holder.tid, holder.fd});
+  }
+  std::ranges::sort(shared);
+  for (auto at = shared.begin(); at != shared.end();) {
+    Socket& socket = out.sockets[at->first];
+    const Owner first = out.owners[socket.first_owner];
+    socket.first_owner = static_cast<uint32_t>(out.owners.size());
+    out.owners.push_back(first);
+    const uint32_t number = at->first;
+    for (; at != shared.end() && at->first == number; ++at) {
+      const Holder& holder = raw.holders[at->second];
+      out.owners.push_back({numbers.number_of(holder), holder.tid, holder.fd});
+    }
+    sort_owners(out, socket.first_owner);
+    socket.owner_count = static_cast<uint32_t>(out.owners.size()) - socket.first_owner;
+  }
+  for (const ListedRef& ref : raw.listed_refs) {
+    if (*index.find(ref.cookie) == kNone) unheld.push_back(ref);
+  }
+  return unheld;
+}
+
+/// Sockets in the tables that a descriptor must lead to, and yet none was found.
+void add_unheld(const RawInventory& raw, const std::vector<ListedRef>& unheld, Inventory& out) {
+  if (unheld.empty()) return;
+  auto sockets = raw.look_up(unheld);
+  if (!sockets) {
+    out.report.complete = false;
+    out.report.blind_spots.push_back(
+        "Sockets that the kernel lists and that could not be looked "
+        "up again, and so are missing here: " +
+        std::to_string(unheld.size()) + " (" + sockets.error().message + ").");
+    return;
+  }
+  for (Socket& socket : *sockets) {
+    if (socket.inode == 0) socket.holding = explain_by_state(socket);
+    out.sockets.push_back(std::move(socket));
+  }
+}
+
 }  // namespace
 
 Inventory merge(RawInventory raw) {
@@ -222,20 +320,24 @@ Inventory merge(RawInventory raw) {
   out.report = std::move(raw.report);
   out.owners.reserve(raw.holders.size());
 
-  const HolderIndex index(raw.holders);
   std::vector<bool> used(raw.holders.size());
   ProcessNumbers numbers(out.processes);
-  for (auto& socket : out.sockets) {
+  const size_t listed = out.sockets.size();
+  const std::vector<ListedRef> unheld = add_listed_refs(raw, out, numbers, used);
+  const HolderIndex index(raw.holders, used);
+  for (auto& socket : std::span(out.sockets).first(listed)) {
     if (socket.inode == 0) {
       socket.holding = explain_by_state(socket);
     } else {
       add_owners(out, numbers, socket, raw.holders, index, used);
     }
   }
+  add_unheld(raw, unheld, out);
   for (size_t i = 0; raw.held && i < raw.holders.size(); ++i) {
     if (used[i] || raw.holders[i].inode == 0) continue;
     Socket socket = raw.held(i);
-    socket.listed = false;
+    // Where a table was not read, nobody can say that the socket is not in it.
+    socket.listed = socket.state == SocketState::kBoundInactive && !raw.bound_listed;
     add_owners(out, numbers, socket, raw.holders, index, used);
     out.sockets.push_back(std::move(socket));
   }
@@ -255,6 +357,10 @@ base::Result<Inventory> take_inventory(SocketSource& sockets, ProcessSource& pro
         "Sockets without a known holder could not be looked at "
         "again (" +
         looked.error().message + ").");
+  }
+  if (!request.tcp_detail) {
+    // Some collectors cannot help reading timers; an answer must not depend on the collector.
+    for (auto& socket : inventory.sockets) socket.timer = model::TimerKind::kOff;
   }
   if (inventory.report.processes_hidden > 0) {
     for (auto& socket : inventory.sockets) {

@@ -17,8 +17,8 @@ namespace ports {
 /// What to read. Narrowing is a permission to skip work, never a promise: a source may return more.
 struct InventoryRequest {
   bool all_namespaces = true;
-  bool tcp_detail = false;
-  bool listeners_only = false;                           ///< listening TCP, unconnected UDP and raw
+  bool tcp_detail = false;      ///< round trips, windows, counters, and which timer runs
+  bool listeners_only = false;  ///< listening TCP, unconnected UDP and raw
   std::optional<model::PortRange> ports = std::nullopt;  ///< local or remote port inside
 };
 
@@ -30,14 +30,28 @@ struct SeenProcess {
   std::string command;  ///< comm of the thread group's leader, raw bytes
 };
 
+/// A socket that the kernel's tables list and of which nothing more was read, since somebody must
+/// hold a descriptor for it, through which all else is seen.
+struct ListedRef {
+  uint64_t cookie = 0;
+  uint32_t netns = 0;
+  model::Protocol protocol = model::Protocol::kTcp;
+};
+
 /// The kernel's socket tables and everybody's descriptors, not yet joined.
 struct RawInventory {
   std::vector<model::Socket> listed;   ///< from the kernel's tables; cookie or inode set
+  std::vector<ListedRef> listed_refs;  ///< likewise, no socket in both; only with `held`
+  /// look_up(refs): those among `listed_refs` for which there is no holder after all, read again
+  /// from the tables; what has gone since is left out. Set where `listed_refs` has any.
+  std::function<base::Result<std::vector<model::Socket>>(const std::vector<ListedRef>&)> look_up;
   std::vector<model::Holder> holders;  ///< every descriptor of a TCP, UDP or raw socket that we saw
   /// held(i): the socket as seen through holders[i]. Unset where the collector cannot look through
   /// a descriptor (sock_diag and /proc know a socket only from the tables). A function, because
   /// nearly every socket is listed too, and a second copy of each would be a third of our memory.
   std::function<model::Socket(size_t)> held;
+  /// Whether the tables were searched for TCP sockets that are bound and nothing more.
+  bool bound_listed = true;
   std::vector<SeenProcess> seen_processes;
   std::vector<model::TcpDetail> tcp_details;
   std::vector<model::NetNamespace> namespaces;

@@ -1,18 +1,12 @@
-// The first look: one record for every descriptor, in every descriptor table of the reader's PID
+// Who holds what: one record for every descriptor, in every descriptor table of the reader's PID
 // namespace, that refers to a TCP, UDP or raw socket, whatever its network namespace. The kernel
 // skips threads that share their leader's table; a leader that has exited has none, so then each of
 // its threads reports the same table, and the reader of the stream drops the copies.
-#include "socket_fields.h"
+#include "narrowing.h"
 
-// Set before each pass. 0 and 0 is every port.
-__u16 first_port = 0;
-__u16 last_port = 0;
-bool listeners_only = false;
+#define ASKED_BY_INODE (1ULL << 63)
+
 bool own_namespace_only = false;  // the network namespace of the reader
-
-static __always_inline bool is_port_wanted(__u16 port) {
-  return port >= first_port && port <= last_port;
-}
 
 static __always_inline bool is_wanted(struct sock* sk) {
   if (!is_accounted(sk)) return false;
@@ -26,8 +20,7 @@ static __always_inline bool is_wanted(struct sock* sk) {
   // The subflows of a Multipath TCP socket may use other ports than itself; a raw socket has none.
   if (sk->sk_protocol == IPPROTO_MPTCP) return true;
   if (sk->sk_type == SOCK_RAW) return false;
-  return is_port_wanted(sk->__sk_common.skc_num) ||
-         is_port_wanted(bpf_ntohs(sk->__sk_common.skc_dport));
+  return has_wanted_port(&sk->__sk_common);
 }
 
 SEC("iter/task_file")
@@ -41,7 +34,11 @@ int read_descriptors(struct bpf_iter__task_file* ctx) {
   struct sock* sk = socket->sk;
   learn_reader();
   if (!sk || !is_wanted(sk)) return 0;
-  write_record(stream, task, ctx->fd, sk, inode_of(socket));
+  const __u64 inode = inode_of(socket);
+  if (asked_only && !is_asked(bpf_get_socket_cookie(sk)) && !is_asked(inode | ASKED_BY_INODE)) {
+    return 0;
+  }
+  write_record(stream, task, ctx->fd, sk, inode);
   return 0;
 }
 

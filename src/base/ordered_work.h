@@ -1,0 +1,16 @@
+// Texts made by several threads at a time and used in order by one.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+namespace base {
+
+/// Calls make(0) to make(count - 1), in any order and on several threads, and use() with each text
+/// in order, on the calling thread; few texts stand in memory at a time. Ends early when use()
+/// answers false. Neither may throw. Where no thread can be started, the calling one does it all.
+void make_in_order(size_t count, const std::function<std::string(size_t)>& make,
+                   const std::function<bool(std::string)>& use);
+
+}  // namespace base
