@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/cmd_expect.h"
+#include "apps/expect_json.h"
 #include "apps/expect_look.h"
 #include "apps/inventory_json.h"
 #include "apps/page.h"

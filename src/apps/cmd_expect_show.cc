@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "apps/cmd_expect.h"
+#include "apps/expect_json.h"
 #include "apps/expect_look.h"
 #include "apps/inventory_json.h"
 #include "apps/table.h"
@@ -99,49 +100,20 @@ void print_table(const ExpectLook& look, bool wide, Context& context) {
   context.err.flush();
 }
 
-void write_names(base::JsonWriter& json, std::string_view key,
-                 const std::vector<std::string>& names) {
-  json.key(key).begin_array();
-  for (const std::string& name : names) json.string(name);
-  json.end_array();
-}
-
-void write_expectation(base::JsonWriter& json, const Expectation& one,
-                       const std::optional<VerdictKind>& now) {
-  json.begin_object().field("direction", one.outgoing ? "outgoing" : "open");
-  json.key("protocols").begin_array();
-  for (const auto protocol : one.protocols) json.string(protocol_name(protocol));
-  json.end_array().key("ports").begin_array();
-  for (const model::PortRange range : one.ports) {
-    json.begin_object().field("first", range.first).field("last", range.last).end_object();
-  }
-  json.end_array().key("scopes").begin_array();
-  for (const model::Scope& scope : one.scopes) json.string(to_string(scope));
-  json.end_array().key("holder").begin_object();
-  write_names(json, "exe", one.holder.exes);
-  write_names(json, "unit", one.holder.units);
-  write_names(json, "package", one.holder.packages);
-  write_names(json, "container", one.holder.containers);
-  write_names(json, "user", one.holder.users);
-  json.end_object();
-  json.field("presence", one.presence == model::Presence::kAlways ? "always" : "sometimes");
-  json.field("published", one.published);
-  write_text(json, "netns", one.netns);
-  write_expectation_place(json, "place", &one);
-  write_text(json, "now", now ? verdict_name(*now) : std::string_view{});
-  json.end_object();
-}
-
 void print_json(const ExpectLook& look, bool attention, Context& context) {
   base::JsonWriter json = context.begin_json("expect show");
   json.field("needs_attention", attention).newline();
-  write_names(json, "files", look.expectations->files);
+  write_strings(json, "files", look.expectations->files);
   json.newline();
   write_collector(json, look.inventory.report);
   json.newline().key("expectations").begin_array();
   for (size_t i = 0; i < look.expectations->all.size(); ++i) {
     json.newline();
-    write_expectation(json, look.expectations->all[i], look.verdicts.now[i]);
+    json.begin_object();
+    write_expectation_fields(json, look.expectations->all[i]);
+    const auto& now = look.verdicts.now[i];
+    write_text(json, "now", now ? verdict_name(*now) : std::string_view{});
+    json.end_object();
   }
   json.end_array();
   Context::end_json(json);

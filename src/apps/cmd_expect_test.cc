@@ -5,6 +5,8 @@
 #include "apps/golden.h"
 #include "apps/machine_twin.h"
 #include "base/file.h"
+#include "ports/time_query.h"
+#include "testkit/recorded.h"
 #include "testkit/temporary_directory.h"
 
 namespace apps {
@@ -211,6 +213,113 @@ TEST_F(Expect, AConnectionThatCameInIsNotTakenForOneThatWentOut) {
   const auto answer = run({"ports", "rport=50000", "--json"});
   EXPECT_NE(answer.out.find("\"verdict\":\"expected\""), std::string::npos) << answer.out;
   EXPECT_EQ(answer.out.find("\"verdict\":\"unexpected\""), std::string::npos) << answer.out;
+}
+
+// ---- learn ------------------------------------------------------------------------------------
+
+TEST_F(Expect, LearnWritesWhatIsOpenAndCheckIsContentWithIt) {
+  twin.no_timeline = base::Error{base::ErrorKind::kNotFound, "nothing has been recorded"};
+  const auto answer = run({"expect", "learn"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_NE(answer.out.find("Wrote 3 expectations to "), std::string::npos) << answer.out;
+  EXPECT_NE(answer.err.find("nothing about who talks to others: nothing has been recorded"),
+            std::string::npos)
+      << answer.err;
+  EXPECT_GOLDEN("expectations/learned.toml",
+                base::read_file((config.path() + "/expectations.toml").c_str()).value());
+  EXPECT_EQ(run({"expect", "check"}).code, 0);
+  EXPECT_EQ(run({"expect", "learn", "--output", "-"}).out,
+            base::read_file((config.path() + "/expectations.toml").c_str()).value());
+  const auto again = run({"expect", "learn"});
+  EXPECT_EQ(again.code, 0);
+  EXPECT_NE(again.out.find("says the same already."), std::string::npos) << again.out;
+}
+
+TEST_F(Expect, LearnLeavesAFileThatSaysOtherwise) {
+  twin.no_timeline = base::Error{base::ErrorKind::kNotFound, "nothing has been recorded"};
+  const std::string file = config.path() + "/expectations.toml";
+  const std::string mine =
+      "[[expect]]\nprotocol = \"tcp\"\nport = 22\nscope = \"any\"\nexe = \"/usr/sbin/sshd\"\n"
+      "unit = \"ssh.service\"\nuser = \"root\"\npresence = \"sometimes\"\nwhy = \"Mine\"\n"
+      "owner = \"me\"\n"
+      "[[expect]]\nprotocol = \"tcp\"\nport = 25\nscope = \"any\"\n";
+  write(mine);
+  const auto refused = run({"expect", "learn"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_GOLDEN("expectations/difference.txt", refused.out);
+  EXPECT_NE(refused.err.find("is there already and was left as it is"), std::string::npos);
+  EXPECT_EQ(base::read_file(file.c_str()).value(), mine);
+
+  const auto forced = run({"expect", "learn", "--force"});
+  EXPECT_EQ(forced.code, 0) << forced.err;
+  const std::string text = base::read_file(file.c_str()).value();
+  EXPECT_NE(text.find("presence = \"sometimes\"\nwhy = \"Mine\"\nowner = \"me\"\n"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("port = 25"), std::string::npos);
+}
+
+TEST_F(Expect, LearnDoesNotRepeatWhatAnotherFileSays) {
+  twin.no_timeline = base::Error{base::ErrorKind::kNotFound, "nothing has been recorded"};
+  write(
+      "[[expect]]\nprotocol = \"tcp\"\nport = 22\nscope = \"any\"\nexe = \"/usr/sbin/sshd\"\n"
+      "unit = \"ssh.service\"\nuser = \"root\"\nowner = \"me\"\n",
+      "expectations.d/ssh.toml");
+  EXPECT_EQ(run({"expect", "learn"}).code, 0);
+  const std::string file = config.path() + "/expectations.toml";
+  EXPECT_EQ(base::read_file(file.c_str()).value().find("sshd"), std::string::npos);
+  EXPECT_EQ(run({"expect", "check"}).code, 0);
+}
+
+TEST_F(Expect, LearnTakesInTheTimeline) {
+  ASSERT_TRUE(twin.timeline.begin_boot("boot", testkit::kWallUs));
+  ASSERT_TRUE(twin.timeline.write(testkit::batch(0)));  // what came before is not known
+  ports::TimelineBatch batch = testkit::batch(testkit::kHourUs);
+  batch.processes = {testkit::process(1, 10, "curl"), testkit::process(2, 11, "gone"),
+                     testkit::process(3, 12, "old")};
+  batch.processes[1].user.clear();  // it ended before it could be looked at
+  batch.processes[1].exe = "/usr/bin/python3";
+  for (auto& process : batch.processes) process.container.clear();
+  twin.processes.users[1000] = "user1000";
+  twin.processes.executables["/usr/bin/python3"] = "/usr/bin/python3.11";
+  const auto add = [&](uint64_t cookie, int64_t owner, int64_t opened_us) {
+    auto socket = testkit::connection(cookie, 40000, opened_us);
+    socket.netns = twin.sockets.raw.namespaces.at(0).inode;
+    socket.owner = owner;
+    batch.closed.push_back(testkit::closed(socket, opened_us + 1000));
+  };
+  add(1, 1, testkit::kHourUs / 2);
+  add(2, 2, testkit::kHourUs / 2);
+  add(3, 3, 0);
+  // Another namespace's is not ours.
+  add(4, 3, testkit::kHourUs / 2);
+  batch.closed.back().netns = 7;
+  ASSERT_TRUE(twin.timeline.write(batch));
+
+  const auto all = run({"expect", "learn", "--output", "-", "--json"});
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_GOLDEN("expectations/learned.json", without_folder(all.out));
+  const auto late = run({"expect", "learn", "--output", "-", "--since",
+                         ports::rfc3339(testkit::kWallUs + testkit::kHourUs / 4)});
+  EXPECT_EQ(late.code, 0) << late.err;
+  EXPECT_NE(late.out.find("exe = \"/usr/bin/curl\""), std::string::npos) << late.out;
+  EXPECT_NE(late.out.find("exe = \"/usr/bin/python3.11\"\nuser = \"user1000\""), std::string::npos)
+      << late.out;
+  EXPECT_EQ(late.out.find("/usr/bin/old"), std::string::npos) << late.out;
+  const auto open_only = run({"expect", "learn", "--output", "-", "--open-only"});
+  EXPECT_EQ(open_only.out.find("[[outgoing]]"), std::string::npos);
+}
+
+TEST_F(Expect, LearnSaysWhatIsWrong) {
+  EXPECT_EQ(run({"expect", "learn", "--since", "yesterday"}).code, 2);
+  twin.no_timeline = base::Error{base::ErrorKind::kNotFound, "nothing has been recorded"};
+  EXPECT_EQ(run({"expect", "learn", "--since", "-1h"}).code, 3);
+  twin.no_timeline = base::Error{base::ErrorKind::kPermission, "may not be read"};
+  EXPECT_EQ(run({"expect", "learn"}).code, 3);
+  write("broken");
+  const auto answer = run({"expect", "learn", "--force"});
+  EXPECT_EQ(answer.code, 3);
+  EXPECT_NE(answer.err.find("expectations.toml: line 1"), std::string::npos) << answer.err;
 }
 
 }  // namespace

@@ -8,6 +8,21 @@
 namespace apps {
 namespace {
 
+Run define_learn(CLI::App& app) {
+  auto options = std::make_shared<ExpectLearnOptions>();
+  app.add_option("--since", options->since,
+                 "Take in the timeline from then on: -2h, \"2026-11-22 12:03\"; else seven days")
+      ->type_name("TIME");
+  app.add_option("-o,--output", options->output, "Where to write; \"-\" is standard output")
+      ->type_name("FILE");
+  app.add_flag("-f,--force", options->force, "Replace a file that says otherwise");
+  app.add_flag("--open-only", options->open_only, "Nothing about who talks to others");
+  app.add_flag("--all-namespaces", options->all_namespaces,
+               "Network namespaces that have a name, too");
+  define_collector(app, options->collector);
+  return [options](Context& context) { return run_expect_learn(*options, context); };
+}
+
 Run define_check(CLI::App& app) {
   auto options = std::make_shared<ExpectCheckOptions>();
   define_collector(app, options->collector);
@@ -22,6 +37,19 @@ Run define_show(CLI::App& app) {
 }
 
 constexpr auto kCommands = std::to_array<Definition>({
+    {"expect learn", "Write down what is open and who talks as what is expected",
+     "Writes expectations.toml of the configuration directory from what is open now and, where "
+     "`twinport record` ran, from the timeline: each port with its holder, and each program that "
+     "talks to others with the ports that it talks to. All of it counts as expected from then on, "
+     "so a person should go over the file, take out what should not be, and say who answers for "
+     "the rest.\n"
+     "\n"
+     "A file that is there and says otherwise is left as it is: the difference is shown, and the "
+     "exit code is 1. --force replaces it, and keeps what it says of why and owner.",
+     "twinport expect learn --output -      # only look\n"
+     "twinport expect learn --force\n"
+     "twinport expect learn --force --open-only\n",
+     define_learn},
     {"expect check", "What is not as it should be",
      "Judges every open port, every port that the packet filter sends elsewhere, and (where an "
      "[[outgoing]] says who may talk to others) every connection by the expectations of the "

@@ -33,20 +33,6 @@ base::Result<ExpectLook> look_by_expectations(std::optional<model::CollectorKind
   return out;
 }
 
-void write_expectation_place(base::JsonWriter& json, std::string_view name,
-                             const model::Expectation* expectation) {
-  json.key(name);
-  if (expectation == nullptr) {
-    json.null();
-    return;
-  }
-  json.begin_object().field("file", expectation->file);
-  json.field("line", uint64_t{expectation->line});
-  write_text(json, "why", expectation->why);
-  write_text(json, "owner", expectation->owner);
-  json.end_object();
-}
-
 std::string place_in_words(const model::Expectation& expectation) {
   std::string out = expectation.file + ", line " + std::to_string(expectation.line);
   if (!expectation.owner.empty()) out += "; " + expectation.owner + " answers for it";

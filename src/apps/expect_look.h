@@ -8,7 +8,6 @@
 
 #include "apps/context.h"
 #include "apps/expectations.h"
-#include "base/json_writer.h"
 #include "base/result.h"
 #include "model/inventory.h"
 #include "ports/inventory_verdict.h"
@@ -27,9 +26,6 @@ struct ExpectLook {
 base::Result<ExpectLook> look_by_expectations(std::optional<model::CollectorKind> collector,
                                               Context& context);
 
-/// Where it is written and who answers for it, or null.
-void write_expectation_place(base::JsonWriter& json, std::string_view name,
-                             const model::Expectation* expectation);
 /// "FILE, line 12", and who answers for it where that is said.
 std::string place_in_words(const model::Expectation& expectation);
 

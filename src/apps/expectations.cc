@@ -48,6 +48,12 @@ std::string expectations_file(const std::string& config_directory) {
   return config_directory + "/expectations.toml";
 }
 
+base::Result<LoadedExpectations> load_expectations_file(const std::string& path) {
+  LoadedExpectations out;
+  if (auto added = add_file(path, out); !added) return std::unexpected(added.error());
+  return out;
+}
+
 base::Result<LoadedExpectations> load_expectations(const std::string& config_directory) {
   LoadedExpectations out;
   const auto one = add_file(expectations_file(config_directory), out);

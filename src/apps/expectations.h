@@ -20,6 +20,9 @@ struct LoadedExpectations {
 /// are no error; one that cannot be read or taken is, with its name and line.
 base::Result<LoadedExpectations> load_expectations(const std::string& config_directory);
 
+/// One file; kNotFound where it is not there.
+base::Result<LoadedExpectations> load_expectations_file(const std::string& path);
+
 std::string expectations_file(const std::string& config_directory);
 
 }  // namespace apps

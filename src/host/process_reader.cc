@@ -25,6 +25,7 @@
 #include "format/passwd.h"
 #include "format/proc_stat.h"
 #include "host/cgroup_tree.h"
+#include "host/executable_path.h"
 
 namespace host {
 namespace {
@@ -32,6 +33,9 @@ namespace {
 constexpr int64_t kNsPerS = 1'000'000'000;
 constexpr int64_t kKeepUsersNs = 60 * kNsPerS;
 constexpr size_t kMostAncestors = 64;
+// Paths are looked up once in a while: a shell loop starts the same program a thousand times.
+constexpr size_t kMostExecutables = 1024;
+constexpr int64_t kKeepExecutablesNs = 10 * kNsPerS;
 constexpr size_t kLongestProcFile = 1U << 20;
 constexpr std::string_view kDeletedMark = " (deleted)";
 
@@ -96,6 +100,7 @@ class ProcessReader final : public ports::ProcessSource {
     return {users_.name(uid), cgroups_.placement(cgroup_id)};
   }
   void forget() override;
+  std::string executable_behind(const std::string& called) override;
 
  private:
   struct Parentage {
@@ -119,6 +124,8 @@ class ProcessReader final : public ports::ProcessSource {
   UserNames users_;
   int64_t users_since_ns_ = clock_ns(CLOCK_BOOTTIME);
   CgroupTree cgroups_;
+  std::unordered_map<std::string, std::string> executables_;
+  int64_t executables_since_ns_ = 0;
   std::unordered_map<int32_t, std::optional<Parentage>> parentage_;
   std::string text_;       ///< of the file read last, kept for its capacity
   format::ProcStat stat_;  ///< read last; its command lives in text_
@@ -307,6 +314,18 @@ std::vector<model::Ancestor> ProcessReader::ancestors(int32_t pid) {
     child = parent;
   }
   return out;
+}
+
+std::string ProcessReader::executable_behind(const std::string& called) {
+  const int64_t now_ns = clock_ns(CLOCK_BOOTTIME);
+  if (executables_.size() >= kMostExecutables ||
+      now_ns - executables_since_ns_ > kKeepExecutablesNs) {
+    executables_.clear();
+    executables_since_ns_ = now_ns;
+  }
+  const auto [found, is_new] = executables_.try_emplace(called);
+  if (is_new) found->second = host::executable_behind(called);
+  return found->second;
 }
 
 }  // namespace

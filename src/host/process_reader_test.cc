@@ -127,6 +127,9 @@ class FakeWorld final : public ProcessWorld {
       return target_.traces(uid, cgroup_id);
     }
     void forget() override { target_.forget(); }
+    std::string executable_behind(const std::string& called) override {
+      return target_.executable_behind(called);
+    }
 
    private:
     FakeProcessSource& target_;

@@ -40,6 +40,9 @@ class ProcessSource {
   /// What was read earlier may be out of date by now. Within one look a source may remember what it
   /// has read; whoever keeps one for longer calls this before each round of questions.
   virtual void forget() = 0;
+  /// What read() would tell as `exe` of a program that was started under the path `called`, which
+  /// may be a link or a script; "" where that cannot be told.
+  virtual std::string executable_behind(const std::string& called) = 0;
 };
 
 }  // namespace ports

@@ -179,6 +179,11 @@ Recorder::Known& Recorder::known(const ProcessKey& key, uint64_t start_time_ns) 
 void Recorder::ask(Known& one) {
   if (std::exchange(one.asked, true)) return;
   const model::Process found = processes_.read(one.process.pid, one.process.start_time_ns);
+  // A process that ends has no exe any more; then the path that it was started as leads to it.
+  if (found.exe.empty() && found.placement.container.empty() && !one.process.exe.empty()) {
+    std::string file = processes_.executable_behind(one.process.exe);
+    if (!file.empty()) one.process.exe = std::move(file);
+  }
   if (found.gone) return ask_traces(one);
   one.process.uid = found.uid;
   one.process.user = found.user;

@@ -210,6 +210,22 @@ TEST_F(RecorderTest, AParentWhosePidWasUsedAgainIsNotNamed) {
   EXPECT_EQ(recorder.flush().processes.at(0).parent_command, "");
 }
 
+TEST_F(RecorderTest, ADeadProcessIsNamedByTheFileBehindALinkOrScript) {
+  processes_.executables["/usr/bin/python3"] = "/usr/bin/python3.11";
+  auto recorder = make();
+  model::ProcessEvent exec;
+  exec.kind = model::ProcessEventKind::kExec;
+  exec.process = actor(20, "python3");
+  exec.exe = "/usr/bin/python3";
+  recorder.take(exec);
+  auto closed = event(SocketEventKind::kClosed, 1, 10);
+  closed.actor = actor(20, "python3");
+  recorder.take(closed);
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.processes.size(), 1U);
+  EXPECT_EQ(batch.processes[0].exe, "/usr/bin/python3.11");
+}
+
 TEST_F(RecorderTest, ALivingProcessIsAskedForItsUnit) {
   processes_.add(20, "sshd").placement.unit = "ssh.service";
   auto recorder = make();

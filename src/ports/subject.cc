@@ -1,6 +1,7 @@
 #include "ports/subject.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ports/words.h"
 
@@ -87,10 +88,10 @@ SubjectHolder holder_of(const model::RecordedProcess& process) {
   out.words =
       (process.command.empty() ? std::string("a process") : name_in_words(process.command)) +
       " (pid " + std::to_string(process.pid) + ")";
-  // The recorder knows a user's name only from a look at the process itself.
-  const bool looked_at = !process.user.empty();
-  out.placed = looked_at;
-  out.exe_as_called = !looked_at;
+  // The timeline does not tell "in no unit" from "its unit is not known".
+  out.placed = !process.unit.empty() || !process.container.empty();
+  // Nothing was learned of it but what its start told.
+  out.exe_as_called = process.user.empty();
   if (process.exe.starts_with('/')) out.exe = process.exe;
   // The timeline does not tell file trees apart; a container has one of its own.
   out.exe_elsewhere = !process.container.empty();
@@ -148,6 +149,17 @@ Subject InventorySubjects::of(const Socket& socket) const {
     if (!packages_known_ && out.holders.back().package == "") out.holders.back().package.reset();
   }
   return out;
+}
+
+NamespaceNumbers::NamespaceNumbers(std::vector<model::NetNamespace> namespaces)
+    : namespaces_(std::move(namespaces)) {
+  foreign_.own =
+      std::ranges::none_of(namespaces_, [](const auto& one) { return one.own && one.inode != 0; });
+}
+
+const model::NetNamespace* NamespaceNumbers::of(uint32_t number) const {
+  const auto found = std::ranges::find(namespaces_, number, &model::NetNamespace::inode);
+  return found == namespaces_.end() ? &foreign_ : &*found;
 }
 
 Subject subject_of(const model::RecordedSocket& socket,

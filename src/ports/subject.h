@@ -70,6 +70,19 @@ class InventorySubjects {
   std::vector<uint64_t> answering_;  // namespace, protocol and port of who answers, sorted
 };
 
+/// The network namespaces that a look found, for rows that name one by its number alone.
+class NamespaceNumbers {
+ public:
+  explicit NamespaceNumbers(std::vector<model::NetNamespace> namespaces);
+  /// One that the look did not find is somebody else's, without a name: a container's, perhaps,
+  /// that is gone. Where our own could not be told, all are taken for ours.
+  [[nodiscard]] const model::NetNamespace* of(uint32_t number) const;
+
+ private:
+  std::vector<model::NetNamespace> namespaces_;
+  model::NetNamespace foreign_;
+};
+
 /// Of a recorded socket. `holders` are its owner and who else held it, those that are known; where
 /// `netns` is null its namespace is not known, and taken for our own.
 Subject subject_of(const model::RecordedSocket& socket,

@@ -54,4 +54,9 @@ ports::ProcessTraces FakeProcessSource::traces(uint32_t uid, uint64_t cgroup_id)
   return out;
 }
 
+std::string FakeProcessSource::executable_behind(const std::string& called) {
+  const auto found = executables.find(called);
+  return found == executables.end() ? std::string() : found->second;
+}
+
 }  // namespace testkit

@@ -17,6 +17,7 @@ class FakeProcessSource final : public ports::ProcessSource {
 
   model::Process read(int32_t pid, uint64_t start_time_ns) override;
   std::vector<model::Ancestor> ancestors(int32_t pid) override;
+  std::string executable_behind(const std::string& called) override;
 
   ports::ProcessTraces traces(uint32_t uid, uint64_t cgroup_id) override;
   void forget() override {}
@@ -24,6 +25,7 @@ class FakeProcessSource final : public ports::ProcessSource {
   std::map<int32_t, model::Process> processes;
   std::map<uint32_t, std::string> users;            ///< root is known
   std::map<uint64_t, model::Placement> placements;  ///< by number of the cgroup
+  std::map<std::string, std::string> executables;   ///< files behind links and scripts
 };
 
 }  // namespace testkit
