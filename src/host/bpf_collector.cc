@@ -157,10 +157,17 @@ void BpfCollector::describe(model::CollectorReport& report,
   report.blind_spots.emplace_back(
       "Who holds a socket that is in flight between processes or registered with io_uring cannot "
       "be told, only that somebody does.");
-  if (!request.tcp_detail && !request.listeners_only) {
+  if (request.tcp_detail || request.listeners_only) {
+    // sock_diag, which lists them, is asked; or they are not.
+  } else if (!request.ports) {
     report.blind_spots.emplace_back(
-        "A TCP socket that is only bound, and held by nobody in sight, is listed only in our own "
-        "network namespace, and when its port or TCP details are asked for.");
+        "A TCP socket that is only bound, and held by nobody in sight, is listed only when its "
+        "port "
+        "is asked for.");
+  } else if (request.all_namespaces) {
+    report.blind_spots.emplace_back(
+        "A TCP socket that is only bound, and held by nobody in sight, is not listed in other "
+        "network namespaces than our own.");
   }
   if (!sees_every_process_) report.blind_spots.emplace_back(kOutsidersUnseen);
 }
