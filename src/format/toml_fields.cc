@@ -11,7 +11,8 @@ TomlFields::TomlFields(const TomlTable& table, std::initializer_list<std::string
     : table_(table) {
   for (const auto& [key, value] : table.values) {
     if (std::ranges::find(keys, key) != keys.end()) continue;
-    std::string what = "[" + table.name + "] has no key \"" + key + "\"";
+    std::string what = table.name.empty() ? "there is no key \"" + key + "\" before the tables"
+                                          : "[" + table.name + "] has no key \"" + key + "\"";
     const std::string_view near = base::nearest_word(key, {keys.begin(), keys.size()});
     if (!near.empty()) what.append("; did you mean \"").append(near).append("\"?");
     blame(value.line, what);

@@ -14,13 +14,14 @@ using model::Socket;
 using model::SocketRole;
 using model::SocketState;
 
-SubjectRole role_without_peer(Protocol protocol, SocketState state, uint16_t port,
-                              const model::NetNamespace* netns) {
+bool is_handed_out(uint16_t port, const model::NetNamespace* netns) {
+  return netns == nullptr ? model::PortPolicy{}.hands_out(port) : netns->policy.hands_out(port);
+}
+
+SubjectRole role_without_peer(Protocol protocol, SocketState state, bool handed_out) {
   if (protocol == Protocol::kTcp || protocol == Protocol::kSctp || protocol == Protocol::kDccp) {
     return state == SocketState::kListen ? SubjectRole::kOpen : SubjectRole::kBoundOnly;
   }
-  const bool handed_out =
-      netns == nullptr ? model::PortPolicy{}.hands_out(port) : netns->policy.hands_out(port);
   return handed_out ? SubjectRole::kUdpMaybe : SubjectRole::kOpen;
 }
 
@@ -68,6 +69,7 @@ SubjectHolder the_kernel() {
 SubjectHolder holder_of(const model::Process& process) {
   SubjectHolder out;
   out.words = process_in_words(process);
+  out.pid = process.pid;
   out.kernel = process.is_kernel_thread;
   out.placed = !process.gone;
   if (process.gone) return out;
@@ -88,6 +90,7 @@ SubjectHolder holder_of(const model::RecordedProcess& process) {
   out.words =
       (process.command.empty() ? std::string("a process") : name_in_words(process.command)) +
       " (pid " + std::to_string(process.pid) + ")";
+  out.pid = process.pid;
   // The timeline does not tell "in no unit" from "its unit is not known".
   out.placed = !process.unit.empty() || !process.container.empty();
   // Nothing was learned of it but what its start told.
@@ -122,6 +125,7 @@ Subject InventorySubjects::of(const Socket& socket) const {
   out.local = socket.local;
   out.remote = socket.remote;
   out.interface = socket.interface;
+  out.ephemeral = is_handed_out(socket.local.port, netns);
   out.takes_both_families = socket.v6only != true;
   if (netns != nullptr) {
     out.own_namespace = netns->own;
@@ -138,7 +142,7 @@ Subject InventorySubjects::of(const Socket& socket) const {
   } else if (socket.remote.port != 0) {
     out.role = SubjectRole::kOutgoing;
   } else {
-    out.role = role_without_peer(socket.protocol, socket.state, socket.local.port, netns);
+    out.role = role_without_peer(socket.protocol, socket.state, out.ephemeral);
   }
   if (socket.holding == Holding::kKernel) out.holders.push_back(the_kernel());
   std::vector<uint32_t> seen;
@@ -170,6 +174,7 @@ Subject subject_of(const model::RecordedSocket& socket,
   out.local = socket.local;
   out.remote = socket.remote;
   out.interface = socket.interface;
+  out.ephemeral = is_handed_out(socket.local.port, netns);
   out.takes_both_families = true;  // the recorder does not know it, so the wider one counts
   if (netns != nullptr) {
     out.own_namespace = netns->own;
@@ -180,7 +185,7 @@ Subject subject_of(const model::RecordedSocket& socket,
       out.role = SubjectRole::kOpen;
       break;
     case SocketRole::kBound:
-      out.role = role_without_peer(socket.protocol, SocketState::kClose, socket.local.port, netns);
+      out.role = role_without_peer(socket.protocol, SocketState::kClose, out.ephemeral);
       break;
     case SocketRole::kOutgoing:
       out.role = SubjectRole::kOutgoing;

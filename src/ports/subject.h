@@ -27,6 +27,7 @@ enum class SubjectRole : uint8_t {
 /// A process that holds the socket, as far as it is known. Nothing = could not be read.
 struct SubjectHolder {
   std::string words;  ///< "sshd (pid 812)"
+  int32_t pid = 0;
   bool kernel = false;
   std::optional<std::string> exe;
   bool exe_elsewhere = false;  ///< of another file tree than ours
@@ -47,6 +48,7 @@ struct Subject {
   model::Endpoint local;
   model::Endpoint remote;
   uint32_t interface = 0;
+  bool ephemeral = false;            ///< its port is one that the kernel hands out by itself
   bool takes_both_families = false;  ///< on [::], and not known to take IPv6 alone
   bool own_namespace = true;
   std::string netns;  ///< its name, "" = none
