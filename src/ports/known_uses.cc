@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "ports/known_uses_data.h"
+#include "ports/safety.h"
 
 namespace ports {
 namespace {
@@ -32,6 +33,9 @@ model::KnownUse unpack(const PackedUse& packed) {
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
+// Whoever runs a script, or passes data on, carries this name.
+bool is_anybodys(std::string_view name) { return is_interpreter(name) || is_relay(name); }
+
 // "postgresql@15-main.service" is an instance of "postgresql@.service".
 bool is_unit(std::string_view wanted, std::string_view unit) {
   if (unit.empty()) return false;
@@ -44,7 +48,7 @@ bool is_unit(std::string_view wanted, std::string_view unit) {
 }
 
 bool is_exe(std::string_view wanted, std::string_view exe) {
-  if (exe.empty()) return false;
+  if (exe.empty() || is_anybodys(wanted)) return false;
   return wanted.starts_with('/') ? wanted == exe : wanted == base_name(exe);
 }
 
@@ -86,7 +90,9 @@ std::vector<const model::KnownUse*> KnownUses::find(uint16_t port,
 }
 
 bool is_usual_holder(const model::KnownUse& use, const model::Process& process) {
-  const auto names_package = [&](std::string_view package) { return package == process.package; };
+  const auto names_package = [&](std::string_view package) {
+    return package == process.package && !is_anybodys(package);
+  };
   const auto names_unit = [&](std::string_view unit) {
     return is_unit(unit, process.placement.unit) || is_unit(unit, process.placement.user_unit);
   };

@@ -116,6 +116,41 @@ TEST(IsUsualHolder, ComparesTheExecutableByPathOrBaseName) {
   EXPECT_FALSE(holds("")) << "unreadable";
 }
 
+TEST(IsUsualHolder, AnInterpreterOrRelayIsNobodyByItsNameItsPathOrItsPackage) {
+  KnownUse use;
+  use.exes = {"python3", "python3.11", "/usr/bin/python3.11", "java", "node",
+              "busybox", "beam.smp"};
+  use.packages = {"nodejs", "mailman3"};
+  use.units = {"mailman3.service"};
+  Process process;
+  for (const char* exe : {"/usr/bin/python3", "/usr/bin/python3.11", "/opt/jdk/bin/java",
+                          "/bin/busybox", "/usr/lib/erlang/erts-13.1.5/bin/beam.smp"}) {
+    process.exe = exe;
+    EXPECT_FALSE(is_usual_holder(use, process)) << exe;
+  }
+  process.exe = "/usr/bin/node";
+  process.package = "nodejs";
+  EXPECT_FALSE(is_usual_holder(use, process)) << "the package ships the interpreter alone";
+  process.package = "mailman3";
+  EXPECT_TRUE(is_usual_holder(use, process)) << "a product that brings its interpreter";
+  process.package.clear();
+  process.placement.unit = "mailman3.service";
+  EXPECT_TRUE(is_usual_holder(use, process)) << "the unit says more than the interpreter's name";
+}
+
+TEST(KnownUses, NoInterpreterHoldsAnyPortByItsNameAlone) {
+  Process process;
+  for (const char* exe :
+       {"python3", "python3.11", "perl", "ruby3.1", "node", "nodejs", "java", "php8.2", "lua5.4",
+        "mono", "dotnet", "beam.smp", "bash", "sh", "busybox"}) {
+    process.exe = std::string("/usr/bin/") + exe;
+    process.package = exe;
+    for (const auto& use : KnownUses::built_in().all()) {
+      EXPECT_FALSE(is_usual_holder(use, process)) << exe << " as " << use.software;
+    }
+  }
+}
+
 TEST(IsUsualHolder, MatchesNobodyWhenNoHolderIsNamed) {
   Process process;
   process.exe = "/usr/sbin/sshd";

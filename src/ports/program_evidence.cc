@@ -81,6 +81,7 @@ class ProgramScale {
   std::vector<const KnownUse*> uses_;  // of this transport
   bool port_is_known_ = true;
   bool usual_ = false;
+  std::vector<std::string> may_be_;  // software that runs in this interpreter
   ProgramFindings out_;
 };
 
@@ -139,11 +140,12 @@ void ProgramScale::weigh_usual() {
   std::vector<std::string> others;
   for (const KnownUse* use : uses_) {
     std::string software(use->software);
-    if (names_holders(*use) && std::ranges::find(others, software) == others.end()) {
-      others.push_back(std::move(software));
+    auto& list = may_run_in(*use, process_.exe) ? may_be_ : others;
+    if (names_holders(*use) && std::ranges::find(list, software) == list.end()) {
+      list.push_back(std::move(software));
     }
   }
-  if (others.empty()) return;
+  if (others.empty() || !may_be_.empty()) return;
   const bool could_be_anything =
       certainly_unpackaged() || is_interpreter(process_.exe) || is_relay(process_.exe);
   const bool look = exposed() && (could_be_anything || facts_.own.privileged);
@@ -170,10 +172,15 @@ void ProgramScale::weigh_borrowed_name() {
   for (const KnownUse* use : uses_) {
     for (const std::string_view exe : use->exes) {
       if (base_name(exe) != command) continue;
-      against("borrowed-name", is_interpreter(process_.exe) ? Level::kNoConcern : Level::kLook,
-              "It calls itself " + name_in_words(command) +
-                  ", like a usual holder of this port, but the program file is " +
-                  name_in_words(process_.exe) + ".");
+      const std::string claim =
+          "It calls itself " + name_in_words(command) + ", like a usual holder of this port, ";
+      const std::string file = name_in_words(process_.exe);
+      if (is_interpreter(process_.exe)) {
+        neutral("borrowed-name", claim + "and is a script that " + file +
+                                     " runs; a script may call itself anything.");
+      } else {
+        against("borrowed-name", Level::kLook, claim + "but the program file is " + file + ".");
+      }
       return;
     }
   }
@@ -281,17 +288,20 @@ void ProgramScale::weigh_place() {
 
 void ProgramScale::weigh_kind() {
   if (!hold_.answers()) return;
-  const Level level = exposed() && !usual_ && !port_is_known_ ? Level::kLook : Level::kNoConcern;
   const std::string name = name_in_words(base_name(process_.exe));
   if (is_interpreter(process_.exe)) {
     if (usual_) return;
-    against("interpreter", level,
-            level == Level::kLook
-                ? name +
-                      " runs whatever script it is given, and what it runs here is open to "
-                      "other machines on a port that we know no software for."
-                : name + " runs whatever script it is given, so where " + name +
-                      " comes from does not vouch for what runs here.");
+    std::string sentence = name + " runs whatever script it is given, and which one is not known";
+    if (!may_be_.empty()) {
+      sentence += ": software that uses this port runs in it (" +
+                  listed_briefly(may_be_, kUsualHoldersNamed) + "), and so does anything else";
+    }
+    if (exposed()) {
+      sentence += std::string(". It is open to other machines") +
+                  (process_.uid == 0 ? " and runs as root" : "") +
+                  (port_is_known_ ? "" : ", on a port that we know no software for");
+    }
+    against("interpreter", exposed() ? Level::kLook : Level::kNoConcern, sentence + ".");
     step("See which script it runs.", "ps -o args= -p " + pid());
   } else if (is_relay(process_.exe) && !usual_) {
     against("relay", exposed() ? Level::kLook : Level::kNoConcern,

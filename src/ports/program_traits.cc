@@ -21,10 +21,10 @@ constexpr std::array<std::string_view, 21> kOrdinaryDotFolders{
     ".linuxbrew", ".venv",  ".jdks"};
 
 // Names without version: python3.11 is compared as python, node18 as node.
-constexpr std::array<std::string_view, 22> kInterpreters{
-    "python", "pypy",    "perl",  "ruby",   "node",   "nodejs", "deno", "bun",
-    "php",    "php-fpm", "lua",   "luajit", "java",   "bash",   "sh",   "dash",
-    "zsh",    "ksh",     "tclsh", "guile",  "dotnet", "mono"};
+constexpr std::array<std::string_view, 24> kInterpreters{
+    "python", "pypy",    "perl",  "ruby",   "node",   "nodejs", "deno",      "bun",
+    "php",    "php-fpm", "lua",   "luajit", "java",   "bash",   "sh",        "dash",
+    "zsh",    "ksh",     "tclsh", "guile",  "dotnet", "mono",   "mono-sgen", "beam.smp"};
 
 constexpr std::array<std::string_view, 13> kRelays{
     "nc",     "ncat",    "netcat",  "nc.openbsd", "nc.traditional", "socat", "ssh",
@@ -43,17 +43,19 @@ bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
 
 std::optional<UsualBy> usual_holder_by(const model::KnownUse& use, const model::Process& process) {
   if (!is_usual_holder(use, process)) return std::nullopt;
+  const bool runs_anything = is_interpreter(process.exe) || is_relay(process.exe);
   // A path of another file tree names neither this host's package nor this host's file.
   if (!process.exe_elsewhere) {
     if (!process.package.empty() && is_one_of(use.packages, process.package)) {
       return UsualBy::kPackage;
     }
-    if (process.exe.starts_with('/') && is_one_of(use.exes, process.exe)) return UsualBy::kPath;
+    const bool by_path = process.exe.starts_with('/') && is_one_of(use.exes, process.exe);
+    if (by_path && !runs_anything) return UsualBy::kPath;
   }
-  const bool by_name =
-      !process.exe.empty() && std::ranges::any_of(use.exes, [&](std::string_view exe) {
-        return base_name(exe) == base_name(process.exe);
-      });
+  const bool by_name = !process.exe.empty() && !runs_anything &&
+                       std::ranges::any_of(use.exes, [&](std::string_view exe) {
+                         return base_name(exe) == base_name(process.exe);
+                       });
   return by_name ? UsualBy::kName : UsualBy::kUnit;
 }
 
@@ -76,6 +78,13 @@ OddPlace odd_place(std::string_view exe) {
 
 bool is_interpreter(std::string_view exe) {
   return is_one_of(kInterpreters, without_version(base_name(exe)));
+}
+
+bool may_run_in(const model::KnownUse& use, std::string_view exe) {
+  const std::string_view interpreter = without_version(base_name(exe));
+  return is_interpreter(exe) && std::ranges::any_of(use.exes, [&](std::string_view wanted) {
+           return without_version(base_name(wanted)) == interpreter;
+         });
 }
 
 bool is_relay(std::string_view exe) { return is_one_of(kRelays, base_name(exe)); }

@@ -86,6 +86,9 @@ OddPlace odd_place(std::string_view exe);
 
 /// The program runs whatever script it is given (python3), so its package vouches for nothing more.
 bool is_interpreter(std::string_view exe);
+/// `exe` is an interpreter that the entry's software runs in: the script may be that software, and
+/// may be anything else.
+bool may_run_in(const model::KnownUse& use, std::string_view exe);
 /// The program passes data on to somewhere else (nc, socat, ssh): who it serves is elsewhere.
 bool is_relay(std::string_view exe);
 

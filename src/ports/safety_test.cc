@@ -232,6 +232,48 @@ TEST_F(Safety, AnInterpretersPackageDoesNotVouchForItsScript) {
   EXPECT_NE(find(out, "interpreter"), nullptr);
 }
 
+TEST_F(Safety, AnInterpreterIsNotTheSoftwareThatUsuallyRunsInIt) {
+  uses[0].software = "Django development server";
+  uses[0].ports = {{8000, 8000}};
+  uses[0].exes = {"python3", "python3.11"};
+  uses[0].packages = {};
+  uses[0].units = {"django.service"};
+  world.packages["/usr/bin/python3.11"] = "python3.11-minimal";
+  model::Process& process = listener("0.0.0.0:8000", "python3");
+  process.exe = "/usr/bin/python3.11";
+  process.uid = 0;
+  const Assessment out = judge(8000);
+  EXPECT_EQ(out.level, Level::kLook);
+  EXPECT_EQ(find(out, "usual-name"), nullptr);
+  EXPECT_EQ(find(out, "not-usual-holder"), nullptr) << "it may be";
+  ASSERT_NE(find(out, "interpreter"), nullptr);
+  EXPECT_EQ(find(out, "interpreter")->sentence,
+            "python3.11 runs whatever script it is given, and which one is not known: software "
+            "that uses this port runs in it (Django development server), and so does anything "
+            "else. It is open to other machines and runs as root.");
+  EXPECT_FALSE(out.next_steps.empty());
+}
+
+TEST_F(Safety, TheUnitTellsWhatAnInterpreterRuns) {
+  uses[0].exes = {"python3.11"};
+  world.packages["/usr/bin/python3.11"] = "python3.11-minimal";
+  model::Process& process = listener("0.0.0.0:22", "python3");
+  process.exe = "/usr/bin/python3.11";
+  process.placement.unit = "ssh.service";
+  const Assessment out = judge(22);
+  EXPECT_EQ(out.level, Level::kNoConcern);
+  EXPECT_NE(find(out, "usual-holder"), nullptr);
+  EXPECT_EQ(find(out, "interpreter"), nullptr);
+}
+
+TEST_F(Safety, AnInterpreterForThisMachineAloneIsOnlyNoted) {
+  listener("127.0.0.1:5555", "python3").exe = "/usr/bin/python3.11";
+  world.packages["/usr/bin/python3.11"] = "python3.11-minimal";
+  const Assessment out = judge(5555);
+  EXPECT_EQ(out.level, Level::kNoConcern);
+  EXPECT_NE(find(out, "interpreter"), nullptr);
+}
+
 TEST_F(Safety, ARelayIsWorthALookWhereOthersCanCall) {
   world.packages["/usr/bin/socat"] = "socat";
   listener("0.0.0.0:5555", "socat").exe = "/usr/bin/socat";
