@@ -116,7 +116,30 @@ std::optional<model::IpAddress> parse_host(std::string_view host) {
   return address ? std::optional(address->unmapped()) : std::nullopt;
 }
 
-/// Fills a PortQuery word by word.
+/// How much a word's shape says that it is the port. The highest that occurs is taken.
+enum class Mark : uint8_t {
+  kBare,         ///< a number: it may as well be a pid, a year or a queue's length
+  kSender,       ///< SPT=: where a packet came from
+  kMarked,       ///< ADDRESS:PORT, N/tcp, "port N": nothing else is written so
+  kDestination,  ///< DPT=: where a packet went
+};
+
+/// A word that may be what is asked for.
+struct Candidate {
+  Mark mark = Mark::kBare;
+  base::Result<model::PortRange> ports = model::PortRange{};
+  std::string name;  ///< "" = a number
+  std::optional<model::IpAddress> address = std::nullopt;
+  std::vector<model::Protocol> protocols = {};
+  size_t word = 0;  ///< which one of the text
+};
+
+bool is_same(const Candidate& left, const Candidate& right) {
+  if (!left.name.empty() || !right.name.empty()) return left.name == right.name;
+  return left.ports && right.ports && *left.ports == *right.ports;
+}
+
+/// Reads the words one by one, keeps whatever may be the port, and chooses at the end.
 class Parser {
  public:
   explicit Parser(std::string_view text) { query_.asked = base::trim(text); }
@@ -124,47 +147,84 @@ class Parser {
   base::Result<PortQuery> parse();
 
  private:
-  base::Result<void> take_url(std::string_view url);
-  base::Result<void> take_word(std::string_view word);
-  /// True where the word is of that shape and was taken.
-  base::Result<bool> take_port(std::string_view word);
-  bool take_protocols(std::string_view word);
-  base::Result<bool> take_with_address(std::string_view word);
-  base::Result<bool> take_pair(std::string_view word, char separator);
-  void take_name(std::string_view word);
-  void join_ranges(std::vector<std::string>& words);
+  /// What the last words were, for the next one: "10.0.0.5 port 56744", "1744/tcp on 10.0.0.5".
+  struct Before {
+    bool port_word = false;  ///< "port"
+    bool joins_on = false;   ///< "on" behind a port
+    bool port = false;       ///< the last word was taken as a port
+    std::optional<model::IpAddress> address;
+  };
+
+  struct Host {
+    model::IpAddress address;
+    size_t word = 0;
+  };
+
+  void take_url(std::string_view url);
+  void take_word(std::string_view word);
+  bool take_assignment(std::string_view word);
+  // True where the word is of that shape and was taken.
+  bool take_port(std::string_view word, Mark mark, std::optional<model::IpAddress> address);
+  static bool take_protocols(std::string_view word, std::vector<model::Protocol>& out);
+  bool take_with_address(std::string_view word);
+  bool take_pair(std::string_view word, char separator);
+  bool take_lone_address(std::string_view word);
+  void add_name(std::string_view name, std::optional<model::IpAddress> address);
+  /// What is wrong with the text if no port is found in it; the first such word is told.
+  void refuse(std::string message);
+  static void join_ranges(std::vector<std::string>& words);
+  /// "10.0.0.5:43210->192.0.2.1:443", as lsof writes a connection, is two words.
+  static void split_connections(std::vector<std::string>& words);
+  [[nodiscard]] const Candidate* choose() const;
+  void use(const Candidate& chosen);
+  void set_protocol(const std::vector<model::Protocol>& protocols);
 
   PortQuery query_;
-  std::vector<model::Protocol> protocols_;
+  std::vector<std::string> words_;
+  std::vector<bool> understood_;  ///< of each word, whether it says something that is used
+  size_t at_ = 0;                 ///< the word being read
+  Before before_;
+  std::vector<Candidate> candidates_;
+  std::vector<model::Protocol> protocols_;  ///< that stand alone
   std::vector<std::string> name_words_;
+  std::optional<Host> source_;       ///< SRC=
+  std::optional<Host> destination_;  ///< DST=
+  std::string refusal_;
+  bool wildcard_ = false;  ///< a word had "*" for its port
 };
 
-base::Result<bool> Parser::take_port(std::string_view word) {
+void Parser::refuse(std::string message) {
+  if (refusal_.empty()) refusal_ = std::move(message);
+}
+
+bool Parser::take_port(std::string_view word, Mark mark, std::optional<model::IpAddress> address) {
   const size_t dash = word.find('-');
   const std::string_view first = word.substr(0, dash);
   const std::string_view last =
       dash == std::string_view::npos ? std::string_view{} : word.substr(dash + 1);
   const bool range = dash != std::string_view::npos;
   if (!is_number(first) || (range && !is_number(last))) return false;
-  if (!query_.ports.empty()) {
-    query_.ignored.emplace_back(word);
-    return true;
-  }
-  const auto parsed = model::parse_port_range(word);
-  if (!parsed) {
+  Candidate candidate{.mark = mark, .name = {}, .address = address, .word = at_};
+  if (const auto parsed = model::parse_port_range(word)) {
+    candidate.ports = *parsed;
+  } else {
     const auto low = base::parse_number<uint16_t>(first);
     const auto high = range ? base::parse_number<uint16_t>(last) : low;
-    if (!low || !high) {
-      return usage(quoted(word) + " is not a port: ports are numbers from 0 to 65535");
-    }
-    return usage("the range " + quoted(word) + " runs backwards; write " + std::to_string(*high) +
-                 "-" + std::to_string(*low));
+    candidate.ports =
+        !low || !high ? usage(quoted(word) + " is not a port: ports are numbers from 0 to 65535")
+                      : usage("the range " + quoted(word) + " runs backwards; write " +
+                              std::to_string(*high) + "-" + std::to_string(*low));
   }
-  query_.ports.push_back(*parsed);
+  candidates_.push_back(std::move(candidate));
   return true;
 }
 
-bool Parser::take_protocols(std::string_view word) {
+void Parser::add_name(std::string_view name, std::optional<model::IpAddress> address) {
+  candidates_.push_back(
+      {.mark = Mark::kMarked, .name = base::to_lower(name), .address = address, .word = at_});
+}
+
+bool Parser::take_protocols(std::string_view word, std::vector<model::Protocol>& out) {
   std::vector<model::Protocol> found;
   while (!word.empty()) {
     const size_t end = word.find_first_of("/+,&|");
@@ -173,33 +233,41 @@ bool Parser::take_protocols(std::string_view word) {
     found.push_back(*protocol);
     word.remove_prefix(end == std::string_view::npos ? word.size() : end + 1);
   }
-  protocols_.insert(protocols_.end(), found.begin(), found.end());
+  out.insert(out.end(), found.begin(), found.end());
   return !found.empty();
 }
 
 /// "1744/tcp", "tcp/1744", "tcp:443", "ssh/tcp": one side names the transport.
-base::Result<bool> Parser::take_pair(std::string_view word, char separator) {
+bool Parser::take_pair(std::string_view word, char separator) {
   const size_t at = word.find(separator);
   if (at == std::string_view::npos) return false;
   std::string_view left = word.substr(0, at);
   std::string_view right = word.substr(at + 1);
-  if (!take_protocols(right)) {
-    if (!take_protocols(left)) return false;
+  std::vector<model::Protocol> protocols;
+  if (!take_protocols(right, protocols)) {
+    if (!take_protocols(left, protocols)) return false;
     std::swap(left, right);
   }
-  if (left.empty()) return true;
-  if (auto taken = take_port(left); !taken || *taken) return taken;
-  if (auto taken = take_with_address(left); !taken || *taken) return taken;
-  if (!is_name(left)) {
-    return usage("cannot read " + quoted(left) + " in " + quoted(word) + " as a port; " +
-                 std::string(kForms));
+  if (left.empty()) {
+    protocols_.insert(protocols_.end(), protocols.begin(), protocols.end());
+    return true;
   }
-  take_name(left);
+  if (!take_port(left, Mark::kMarked, std::nullopt) && !take_with_address(left)) {
+    if (!is_name(left)) {
+      refuse("cannot read " + quoted(left) + " in " + quoted(word) + " as a port; " +
+             std::string(kForms));
+      return false;
+    }
+    add_name(left, std::nullopt);
+  }
+  if (!candidates_.empty() && candidates_.back().word == at_) {
+    candidates_.back().protocols = std::move(protocols);
+  }
   return true;
 }
 
 /// "10.0.0.5:22", "[::1]:22", ":22", "*:22", "10.0.0.5#53" and tcpdump's "10.0.0.5.22".
-base::Result<bool> Parser::take_with_address(std::string_view word) {
+bool Parser::take_with_address(std::string_view word) {
   size_t at = word.find_last_of(":#");
   if (at == std::string_view::npos) {
     if (std::ranges::count(word, '.') != 4) return false;
@@ -209,66 +277,98 @@ base::Result<bool> Parser::take_with_address(std::string_view word) {
   const std::string_view port = word.substr(at + 1);
   if (!host.contains('[') && std::ranges::count(host, ':') >= 1 && host != "::" &&
       model::parse_ip_address(word)) {
-    return usage(quoted(word) +
-                 " is an IPv6 address, or has a port behind one; write [ADDRESS]:PORT");
+    return false;  // an IPv6 address, or one with a port behind it; nobody can tell
   }
   const bool no_address = host.empty() || host == "*";
   const auto address = no_address ? std::nullopt : parse_host(host);
   if (!no_address && !address) return false;
   if (port == "*") {
-    return usage(quoted(word) + " names no port; " + std::string(kForms));
+    wildcard_ = true;
+    refuse(quoted(word) + " names no port; " + std::string(kForms));
+    understood_[at_] = true;  // the other half of a listener's line says nothing
+    return true;
   }
   if (port.empty() || (!is_number(port) && !model::parse_port_range(port))) {
     if (!is_name(port)) return false;
-    query_.address = address;
-    take_name(port);
+    add_name(port, address);
     return true;
   }
-  if (query_.ports.empty()) query_.address = address;
-  return take_port(port);
+  return take_port(port, Mark::kMarked, address);
 }
 
-void Parser::take_name(std::string_view word) { name_words_.emplace_back(word); }
-
-base::Result<void> Parser::take_word(std::string_view word) {
-  word = bare(word);
-  if (word.empty() || is_filler(word)) return {};
-  if (const size_t equals = word.find('='); equals != std::string_view::npos) {
-    // A firewall's log: "DPT=1744", "PROTO=TCP".
-    static constexpr std::array<std::string_view, 8> kKeys{"dpt",   "spt",  "dport",    "sport",
-                                                           "proto", "port", "src_port", "dst_port"};
-    const std::string_view key = word.substr(0, equals);
-    if (std::ranges::none_of(kKeys, [&](std::string_view known) {
-          return base::equals_ignoring_case(known, key);
-        })) {
-      query_.ignored.emplace_back(word);
-      return {};
-    }
-    word = word.substr(equals + 1);
+/// An address that belongs to the port before it ("on") or to the one behind it, if any.
+bool Parser::take_lone_address(std::string_view word) {
+  const auto address = parse_host(word);
+  if (!address || is_name(word)) return false;
+  if (before_.joins_on && !candidates_.empty() && !candidates_.back().address) {
+    candidates_.back().address = address;
+    understood_[at_] = true;
+    return true;
   }
-  if (take_protocols(word)) return {};
-  for (const auto take : {&Parser::take_port, &Parser::take_with_address}) {
-    auto taken = (this->*take)(word);
-    if (!taken) return std::unexpected(taken.error());
-    if (*taken) return {};
-  }
-  for (const char separator : {'/', ':'}) {
-    auto taken = take_pair(word, separator);
-    if (!taken) return std::unexpected(taken.error());
-    if (*taken) return {};
-  }
-  if (parse_host(word) && !is_name(word)) {
-    return usage(quoted(word) + " is an address without a port; write it as ADDRESS:PORT");
-  }
-  if (!is_name(word)) {
-    query_.ignored.emplace_back(word);
-    return {};
-  }
-  take_name(word);
-  return {};
+  before_.address = address;
+  refuse(quoted(word) + (word.contains(':') && !word.contains('[')
+                             ? " is an IPv6 address, or has a port behind one; write [ADDRESS]:PORT"
+                             : " is an address without a port; write it as ADDRESS:PORT"));
+  return true;
 }
 
-base::Result<void> Parser::take_url(std::string_view url) {
+/// A firewall's log: "SRC=203.0.113.9 DST=10.0.0.5 PROTO=TCP SPT=56744 DPT=1744". The destination's
+/// port is what was knocked at; the source's is the sender's own, and goes with its address.
+bool Parser::take_assignment(std::string_view word) {
+  const size_t equals = word.find('=');
+  if (equals == std::string_view::npos) return false;
+  const std::string key = base::to_lower(word.substr(0, equals));
+  const std::string_view value = word.substr(equals + 1);
+  const auto is = [&](std::initializer_list<std::string_view> keys) {
+    return std::ranges::find(keys, key) != keys.end();
+  };
+  const auto host_of = [&](std::string_view text) {
+    const auto address = parse_host(text);
+    return address ? std::optional(Host{*address, at_}) : std::nullopt;
+  };
+  if (is({"src", "saddr", "src_ip"}) && !source_) source_ = host_of(value);
+  if (is({"dst", "daddr", "dst_ip"}) && !destination_) destination_ = host_of(value);
+  if (is({"proto", "protocol"})) understood_[at_] = take_protocols(value, protocols_);
+  if (is({"port"}) && !take_port(value, Mark::kMarked, std::nullopt) && is_name(value)) {
+    add_name(value, std::nullopt);
+  }
+  if (is({"spt", "sport", "src_port"})) take_port(value, Mark::kSender, std::nullopt);
+  if (is({"dpt", "dport", "dst_port"})) take_port(value, Mark::kDestination, std::nullopt);
+  return true;
+}
+
+void Parser::take_word(std::string_view word) {
+  const Before before = std::exchange(before_, {});
+  if (word.empty() || is_filler(word)) {
+    before_.port_word = base::equals_ignoring_case(word, "port") || before.port_word ||
+                        base::equals_ignoring_case(word, "ports");
+    before_.address = before.address;
+    understood_[at_] = true;
+    return;
+  }
+  if (take_assignment(word)) return;
+  if (take_protocols(word, protocols_)) {
+    before_ = before;
+    understood_[at_] = true;
+    return;
+  }
+  before_.joins_on = before.port && (base::equals_ignoring_case(word, "on") ||
+                                     base::equals_ignoring_case(word, "at"));
+  if (before_.joins_on) {
+    name_words_.emplace_back(word);
+    return;
+  }
+  before_.port = true;
+  if (take_port(word, before.port_word ? Mark::kMarked : Mark::kBare, before.address)) return;
+  if (take_with_address(word) || take_pair(word, '/') || take_pair(word, ':')) return;
+  before_.port = false;
+  before_.joins_on = before.joins_on;
+  if (take_lone_address(word)) return;
+  before_.joins_on = false;
+  if (is_name(word)) name_words_.emplace_back(word);
+}
+
+void Parser::take_url(std::string_view url) {
   const size_t mark = url.find("://");
   const std::string_view scheme = url.substr(0, mark);
   std::string_view authority = url.substr(mark + 3);
@@ -281,19 +381,20 @@ base::Result<void> Parser::take_url(std::string_view url) {
   const bool has_port =
       colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
   const std::string_view host = authority.substr(0, has_port ? colon : authority.size());
-  query_.address = parse_host(host);
-  if (!query_.address && !host.empty()) query_.ignored.emplace_back(host);
+  const auto address = parse_host(host);
+  if (!address && !host.empty()) query_.ignored.emplace_back(host);
   if (has_port && colon + 1 < authority.size()) {
     const std::string_view port = authority.substr(colon + 1);
-    auto taken = take_port(port);
-    if (!taken) return std::unexpected(taken.error());
-    if (*taken) return {};
-    return usage("the port " + quoted(port) + " of the address " + quoted(url) + " is no number; " +
-                 std::string(kForms));
+    if (take_port(port, Mark::kMarked, address)) return;
+    refuse("the port " + quoted(port) + " of the address " + quoted(url) + " is no number; " +
+           std::string(kForms));
+    return;
   }
-  if (!is_name(scheme)) return usage("cannot read " + quoted(url) + "; " + std::string(kForms));
-  take_name(scheme);
-  return {};
+  if (is_name(scheme)) {
+    add_name(scheme, address);
+  } else {
+    refuse("cannot read " + quoted(url) + "; " + std::string(kForms));
+  }
 }
 
 /// "1743 - 1844" and "1743 to 1844" become one word.
@@ -310,6 +411,57 @@ void Parser::join_ranges(std::vector<std::string>& words) {
   }
 }
 
+void Parser::split_connections(std::vector<std::string>& words) {
+  for (size_t i = 0; i < words.size(); ++i) {
+    const size_t arrow = words[i].find("->");
+    if (arrow == std::string::npos) continue;
+    std::string peer = words[i].substr(arrow + 2);
+    words[i].resize(arrow);
+    words.insert(words.begin() + static_cast<ptrdiff_t>(i) + 1, std::move(peer));
+  }
+}
+
+/// The first of those that are marked most clearly.
+const Candidate* Parser::choose() const {
+  const auto best = std::ranges::max_element(candidates_, {}, &Candidate::mark);
+  if (best == candidates_.end()) return nullptr;
+  // "0 4096 *:*": what stands where the port belongs is no port, so a number beside it is none.
+  if (best->mark == Mark::kBare && wildcard_) return nullptr;
+  return &*best;
+}
+
+void Parser::set_protocol(const std::vector<model::Protocol>& protocols) {
+  // Two transports named side by side mean both, that is, no restriction.
+  if (!protocols.empty() &&
+      std::ranges::all_of(protocols, [&](auto p) { return p == protocols.front(); })) {
+    query_.protocol = protocols.front();
+  }
+}
+
+void Parser::use(const Candidate& chosen) {
+  query_.address = chosen.address;
+  const auto end_of = [&](const std::optional<Host>& host) {
+    if (!host) return;
+    query_.address = host->address;
+    understood_[host->word] = true;
+  };
+  if (chosen.mark == Mark::kSender) end_of(source_);
+  if (chosen.mark == Mark::kDestination) end_of(destination_);
+  query_.name = chosen.name;
+  if (chosen.name.empty()) query_.ports.push_back(*chosen.ports);
+  std::vector<model::Protocol> protocols;
+  for (const Candidate& other : candidates_) {
+    if (!is_same(other, chosen)) continue;
+    protocols.insert(protocols.end(), other.protocols.begin(), other.protocols.end());
+    understood_[other.word] = true;
+  }
+  if (protocols.empty()) protocols = protocols_;
+  set_protocol(protocols);
+  for (size_t i = 0; i < words_.size(); ++i) {
+    if (!understood_[i]) query_.ignored.push_back(words_[i]);
+  }
+}
+
 base::Result<PortQuery> Parser::parse() {
   if (query_.asked.empty()) return usage("no port was given; " + std::string(kForms));
   if (query_.asked.size() > kLongestQuery) {
@@ -317,35 +469,38 @@ base::Result<PortQuery> Parser::parse() {
                  " bytes of text were given; " + std::string(kForms));
   }
   const std::string text = plain_punctuation(query_.asked);
-  if (text.contains("://")) {
-    if (auto taken = take_url(base::trim(text)); !taken) return std::unexpected(taken.error());
+  std::string_view rest = text;
+  for (auto word = base::take_word(rest); !word.empty(); word = base::take_word(rest)) {
+    words_.emplace_back(word);
+  }
+  join_ranges(words_);
+  split_connections(words_);
+  for (std::string& word : words_) word = std::string(bare(word));
+  understood_.resize(words_.size());
+  for (at_ = 0; at_ < words_.size(); ++at_) {
+    if (words_[at_].contains("://")) {
+      take_url(words_[at_]);
+    } else {
+      take_word(words_[at_]);
+    }
+  }
+  if (const Candidate* chosen = choose()) {
+    if (!chosen->ports) return std::unexpected(chosen->ports.error());
+    use(*chosen);
+  } else if (!refusal_.empty()) {
+    return usage(std::move(refusal_));
   } else {
-    std::vector<std::string> words;
-    std::string_view rest = text;
-    for (auto word = base::take_word(rest); !word.empty(); word = base::take_word(rest)) {
-      words.emplace_back(word);
-    }
-    join_ranges(words);
-    for (const std::string& word : words) {
-      if (auto taken = take_word(word); !taken) return std::unexpected(taken.error());
+    set_protocol(protocols_);
+    for (const std::string& word : name_words_) {
+      if (!query_.name.empty()) query_.name += ' ';
+      query_.name += base::to_lower(word);
     }
   }
-  // Two transports named side by side mean both, that is, no restriction.
-  if (!protocols_.empty() &&
-      std::ranges::all_of(protocols_, [&](auto p) { return p == protocols_.front(); })) {
-    query_.protocol = protocols_.front();
-  }
-  if (!query_.ports.empty()) {
-    query_.ignored.insert(query_.ignored.begin(), name_words_.begin(), name_words_.end());
-    return std::move(query_);
-  }
-  for (const std::string& word : name_words_) {
-    if (!query_.name.empty()) query_.name += ' ';
-    query_.name += base::to_lower(word);
-  }
-  if (query_.name.empty()) {
+  if (query_.ports.empty() && query_.name.empty()) {
     return usage("found no port in " + quoted(query_.asked) + "; " + std::string(kForms));
   }
+  // A socket on any address is asked for by its port alone.
+  if (query_.address && query_.address->is_any()) query_.address.reset();
   return std::move(query_);
 }
 

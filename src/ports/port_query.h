@@ -3,10 +3,12 @@
 //
 //   query   = URL | word { blank word }            words in any order, punctuation around them
 //   taken word    = PORT | PORT "-" PORT | PORT "/" PROTO | PROTO "/" PORT | [ADDR] ":" PORT
-//           | PROTO | "port" | NAME
+//           | PROTO | "port" | NAME | KEY "=" VALUE
 //
-// The first number is the port; later bare numbers (a year, a line number) are passed over and
-// named in `ignored`. So "56744 TCP 2024" is port 56744 of TCP.
+// Of several numbers the one that is marked as a port is taken: a packet's destination (DPT=), then
+// ADDRESS:PORT, N/tcp and "port N", then its source (SPT=), then a bare number; of equals the
+// first. The rest is named in `ignored`. So "56744 TCP 2024" is port 56744 of TCP, and a line of
+// lsof, ss, netstat or a log is read by its port, not by its pid or date.
 #pragma once
 
 #include <optional>
@@ -26,7 +28,7 @@ struct PortQuery {
   std::string asked;                    ///< as typed, blanks trimmed; raw: escape before printing
   std::vector<model::PortRange> ports;  ///< one; several where a name has several
   std::optional<model::Protocol> protocol;
-  std::optional<model::IpAddress> address;
+  std::optional<model::IpAddress> address;  ///< never "any", which restricts nothing
   std::string name;                  ///< the service asked for by name, lower case; "" = by number
   std::vector<std::string> ignored;  ///< words that were passed over
 

@@ -49,9 +49,9 @@ TEST(PortQuery, TakesTheFormsOfTheContract) {
 
 TEST(PortQuery, TakesWhatToolsPrint) {
   EXPECT_EQ(told("*:22"), "22");
-  EXPECT_EQ(told("0.0.0.0:22"), "22 at 0.0.0.0");
-  EXPECT_EQ(told(":::22"), "22 at ::");
-  EXPECT_EQ(told("[::]:22"), "22 at ::");
+  EXPECT_EQ(told("0.0.0.0:22"), "22");
+  EXPECT_EQ(told(":::22"), "22");
+  EXPECT_EQ(told("[::]:22"), "22");
   EXPECT_EQ(told("127.0.0.53%lo:53"), "53 at 127.0.0.53");
   EXPECT_EQ(told("[fe80::1%eth0]:546"), "546 at fe80::1");
   EXPECT_EQ(told("[fe80::1]%eth0:546"), "546 at fe80::1");
@@ -67,6 +67,52 @@ TEST(PortQuery, TakesWhatToolsPrint) {
   EXPECT_EQ(told("https://example.org:8443/a?b#c"), "8443 ignored=example.org");
   EXPECT_EQ(told("https://10.0.0.5/"), "at 10.0.0.5 name=https");
   EXPECT_EQ(told("http://user:1@[::1]:81/"), "81 at ::1");
+}
+
+TEST(PortQuery, TakesTheDestinationOfAFirewallsLogLine) {
+  EXPECT_EQ(told("SRC=203.0.113.9 DST=127.0.0.1 PROTO=TCP SPT=56744 DPT=1744"),
+            "1744 tcp at 127.0.0.1 ignored=SRC=203.0.113.9 ignored=SPT=56744");
+  EXPECT_EQ(told("DPT=1744 SPT=56744 DST=192.0.2.7"), "1744 at 192.0.2.7 ignored=SPT=56744");
+  EXPECT_EQ(told("Nov 22 12:03:11 web kernel: [123.456] [UFW BLOCK] IN=eth0 OUT= "
+                 "MAC=00:16:3e:00:00:01 SRC=203.0.113.9 DST=192.0.2.7 LEN=60 TTL=52 ID=1 "
+                 "PROTO=UDP SPT=56744 DPT=53 LEN=40")
+                .substr(0, 19),
+            "53 udp at 192.0.2.7");
+}
+
+TEST(PortQuery, TiesASendersPortToTheSendersAddress) {
+  EXPECT_EQ(told("SRC=203.0.113.9 DST=127.0.0.1 SPT=56744"),
+            "56744 at 203.0.113.9 ignored=DST=127.0.0.1");
+  EXPECT_EQ(told("SPT=56744 1744"), "56744 ignored=1744");
+}
+
+TEST(PortQuery, PrefersWhatIsMarkedAsAPortToBareNumbers) {
+  EXPECT_EQ(told("python3 2623 root 3u IPv4 0xffff 0t0 TCP 127.0.0.1:1744 (LISTEN)"),
+            "1744 tcp at 127.0.0.1 ignored=python3 ignored=2623 ignored=root ignored=3u "
+            "ignored=IPv4 ignored=0xffff ignored=0t0 ignored=LISTEN");
+  EXPECT_EQ(told("curl 812 root 5u IPv4 30 0t0 TCP 10.0.0.5:43210->192.0.2.1:443").substr(0, 21),
+            "43210 tcp at 10.0.0.5");
+  EXPECT_EQ(told("sshd 70 root 3u IPv4 3 0t0 TCP *:ssh (LISTEN)").substr(0, 12), "tcp name=ssh");
+  EXPECT_EQ(told("tcp LISTEN 0 4096 127.0.0.1:1744 0.0.0.0:*"),
+            "1744 tcp at 127.0.0.1 ignored=LISTEN ignored=0 ignored=4096");
+  EXPECT_EQ(told("tcp 0 0 0.0.0.0:1744 0.0.0.0:* LISTEN 2623/python3").substr(0, 8), "1744 tcp");
+  EXPECT_EQ(told("LISTEN 0 128 [::]:22 [::]:*").substr(0, 2), "22");
+  EXPECT_EQ(told("Discovered open port 1744/tcp on 10.0.0.5"),
+            "1744 tcp at 10.0.0.5 ignored=Discovered ignored=open ignored=on");
+  EXPECT_EQ(told("Failed password for root from 10.0.0.5 port 56744 ssh2").substr(0, 17),
+            "56744 at 10.0.0.5");
+  EXPECT_EQ(told("Server listening on 0.0.0.0 port 22."),
+            "22 ignored=Server ignored=listening ignored=on ignored=0.0.0.0");
+  EXPECT_EQ(told("10.0.0.5 1744").substr(0, 16), "1744 at 10.0.0.5");
+  EXPECT_EQ(told("2623 port 1744"), "1744 ignored=2623");
+  EXPECT_EQ(told("3000000 10.0.0.5:1744"), "1744 at 10.0.0.5 ignored=3000000");
+  EXPECT_EQ(told("22/tcp 53/udp"), "22 tcp ignored=53/udp");
+  EXPECT_EQ(told("22/tcp 22/udp"), "22");
+}
+
+TEST(PortQuery, TakesNoNumberForThePortThatIsAStar) {
+  EXPECT_TRUE(told("0 4096 *:*").starts_with("error: \"*:*\" names no port"));
+  EXPECT_TRUE(refused("0.0.0.0:* on 10.0.0.5"));
 }
 
 TEST(PortQuery, TakesWhatArticlesPrint) {
