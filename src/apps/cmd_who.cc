@@ -42,15 +42,17 @@ struct Answer {
   Inventory inventory;
   std::vector<Explanation> ports;  ///< of the ports that somebody holds or publishes
   std::vector<std::string> gaps;
-  bool certain = true;    ///< nothing that could change the answer was out of sight
-  bool modified = false;  ///< the file of a holder is not what its package installed
+  bool everything_seen = true;  ///< else more may hold it than are in sight
+  bool unnamed = false;         ///< a holder is there and cannot be named
+  bool unanswered = false;      ///< of a port, nobody is in sight and not everything was seen
+  bool modified = false;        ///< the file of a holder is not what its package installed
 
   bool judged = false;  ///< expectations are loaded
 
   [[nodiscard]] bool needs_attention() const {
-    return !certain || modified || std::ranges::any_of(ports, [](const Explanation& port) {
-      return port.verdict.is_finding();
-    });
+    return unnamed || unanswered || modified ||
+           std::ranges::any_of(ports,
+                               [](const Explanation& port) { return port.verdict.is_finding(); });
   }
 
   /// Whether the socket is one of those that the answer is about.
@@ -63,10 +65,6 @@ bool Answer::concerns(const model::Socket& socket) const {
         socket,
         {.ports = range, .protocol = query.protocol, .address = query.address, .peer = peer});
   });
-}
-
-bool is_unseen(const Hold& hold) {
-  return hold.holding == model::Holding::kHidden || hold.holding == model::Holding::kUnknown;
 }
 
 /// Connections with one peer, by port: only these, and in words that say no more.
@@ -99,18 +97,25 @@ bool is_modified(const Hold& hold) {
   });
 }
 
+bool every_port_has_a_holder(const Answer& answer) {
+  if (answer.peer) return !answer.ports.empty();  // connections were asked for, not holders
+  uint32_t asked = 0;
+  for (const model::PortRange range : ports::merge_ranges(answer.query.ports))
+    asked += range.size();
+  return std::ranges::count_if(answer.ports, ports::has_holder) == asked;
+}
+
 void find_answers(Answer& answer) {
   answer.ports =
       answer.peer ? explain_peers(answer) : ports::explain_holders(answer.query, answer.inventory);
   answer.gaps = ports::find_gaps(answer.inventory);
-  const bool unseen = std::ranges::any_of(answer.ports, [](const Explanation& port) {
-    return std::ranges::any_of(port.holds, is_unseen);
-  });
+  answer.everything_seen = ports::sees_everything(answer.inventory);
+  answer.unnamed = std::ranges::any_of(answer.ports, ports::has_unnamed_holder);
+  answer.unanswered = !answer.everything_seen && !every_port_has_a_holder(answer);
   answer.modified = std::ranges::any_of(answer.ports, [](const Explanation& port) {
     return std::ranges::any_of(port.holds, is_modified) ||
            std::ranges::any_of(port.behind_published, is_modified);
   });
-  answer.certain = ports::sees_everything(answer.inventory) && !unseen;
 }
 
 std::string nobody_in_words(const Answer& answer) {
@@ -123,13 +128,13 @@ std::string nobody_in_words(const Answer& answer) {
   if (answer.query.address) port += " of " + to_string(*answer.query.address);
   if (answer.peer) {
     return "No connection with " + peer_in_words(*answer.peer) +
-           (answer.certain ? "" : " that we can see") + " has to do with " + port + " now.";
+           (answer.everything_seen ? "" : " that we can see") + " has to do with " + port + " now.";
   }
   const bool own_unread = std::ranges::any_of(
       answer.inventory.namespaces,
       [](const model::NetNamespace& netns) { return netns.own && !netns.tables_read; });
   if (own_unread) return "Cannot tell who holds " + port + ".";
-  if (!answer.certain) {
+  if (!answer.everything_seen) {
     return "Nobody that we can see holds " + port + "; not all of this machine could be read.";
   }
   return "Nobody holds " + port + (answer.query.address ? " now." : " on this machine now.");
@@ -171,7 +176,7 @@ void print_answer(const Answer& answer, Context& context) {
     page.sections.push_back(holds_section(port, now, PageLength::kFull));
     print(std::move(page));
   }
-  if (answer.certain) return;
+  if (answer.everything_seen && !answer.unnamed) return;
   Page page;
   PageSection section;
   section.title = "What could not be seen";

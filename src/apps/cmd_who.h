@@ -18,8 +18,9 @@ struct WhoOptions {
   std::optional<model::CollectorKind> collector;
 };
 
-/// 0 when every holder is named, or it is certain that there is none; 1 when a holder could not be
-/// seen, the view is incomplete, or not all of the time asked about was recorded.
+/// 0 when every holder found is named, or it is certain that there is none; 1 when a holder cannot
+/// be named, nobody is in sight and somebody may have escaped us, a holder is none that is
+/// expected, or not all of the time asked about was recorded.
 int run_who(const WhoOptions& options, Context& context);
 
 }  // namespace apps

@@ -108,6 +108,20 @@ TEST_F(Who, AdmitsWhatItCannotSee) {
             "  - Run as root to see more.\n");
 }
 
+TEST_F(Who, WhereEveryHolderIsNamedItDoesNotMatterWhatElseIsHidden) {
+  twin.sockets.raw.report.complete = false;
+  twin.sockets.raw.report.processes_hidden = 1;
+  twin.sockets.raw.report.blind_spots = {"The open files of 1 process may not be read."};
+  for (const char* command : {"who", "explain"}) {
+    const auto held = twin.run({command, "22/tcp"});
+    EXPECT_EQ(held.code, 0) << command << held.out;
+    EXPECT_NE(held.out.find("The open files of 1 process may not be read."), std::string::npos)
+        << "the reader is told all the same: " << held.out;
+    EXPECT_EQ(twin.run({command, "1744"}).code, 1) << command;
+    EXPECT_EQ(twin.run({command, "22-23"}).code, 1) << command << ": nobody is seen on 23";
+  }
+}
+
 TEST_F(Who, NamesAPortThatThePacketFilterSendsElsewhere) {
   model::PublishedPort rule;
   rule.ports = {8080, 8080};
@@ -179,7 +193,8 @@ TEST_F(Who, TellsWhatTheCheckOfTheFileGave) {
 
 TEST_F(Who, AFilterThatCouldNotBeReadLeavesTheAnswerOpen) {
   twin.published = base::fail(base::ErrorKind::kIo, "netlink failed");
-  EXPECT_EQ(twin.run({"who", "22"}).code, 1);
+  EXPECT_EQ(twin.run({"who", "22"}).code, 0) << "its holder is named";
+  EXPECT_EQ(twin.run({"who", "1744"}).code, 1);
   const auto nobody = twin.run({"explain", "1744"});
   EXPECT_EQ(nobody.code, 1);
   EXPECT_TRUE(nobody.out.starts_with("Nobody that we can see")) << nobody.out;

@@ -231,8 +231,9 @@ PageSection reach_section(const Explanation& of, PageLength length) {
   }
   section.point(text + ".");
   for (const std::string& gap : of.gaps) section.point(gap);
-  // Where they may hide the answer, they are not for the long page alone.
-  if (length == PageLength::kFull || of.assessment.level == Level::kCannotTell) {
+  // Spots that every look has are for the long page, unless they may hide the answer.
+  if (length == PageLength::kFull || of.assessment.level == Level::kCannotTell ||
+      !of.everything_seen) {
     for (const std::string& spot : of.report.blind_spots) section.point(spot);
   }
   section.point(

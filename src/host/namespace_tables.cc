@@ -143,16 +143,27 @@ class ForeignReader {
   ThreadGroup threads_;
 };
 
-void report_unread(uint32_t processes_hidden, ports::RawInventory& into) {
+/// "1 (pid 1)", "9 (pids 1, 7, 8, 9 and others)".
+std::string hidden_in_words(const NamespaceList& list) {
+  std::string pids;
+  for (const int32_t pid : list.hidden_pids) {
+    pids += (pids.empty() ? "" : ", ") + std::to_string(pid);
+  }
+  if (list.processes_hidden > list.hidden_pids.size()) pids += " and others";
+  return std::to_string(list.processes_hidden) +
+         (list.processes_hidden == 1 ? " (pid " : " (pids ") + pids + ")";
+}
+
+void report_unread(const NamespaceList& list, ports::RawInventory& into) {
   const auto unread = std::ranges::count(into.namespaces, false, &model::NetNamespace::tables_read);
   if (unread > 0) {
     add_blind_spot(into, "Network namespaces that could not be entered: " + std::to_string(unread) +
                              "; their sockets are not listed.");
   }
-  if (processes_hidden > 0) {
-    add_blind_spot(into, "Processes whose network namespace may not be looked up: " +
-                             std::to_string(processes_hidden) +
-                             "; sockets of namespaces in which only they live are not listed.");
+  if (list.processes_hidden > 0) {
+    add_blind_spot(
+        into, "Processes whose network namespace may not be looked up: " + hidden_in_words(list) +
+                  "; sockets of namespaces in which only they live are not listed.");
   }
 }
 
@@ -210,7 +221,7 @@ base::Result<void> read_listed_namespaces(const NamespaceList& list, const Table
   }
   const std::vector<uint32_t> gone = foreign.finish(into);
   if (!gone.empty()) read_those_that_live_on(gone, read, into);
-  if (result) report_unread(list.processes_hidden, into);
+  if (result) report_unread(list, into);
   return result;
 }
 

@@ -59,7 +59,10 @@ class Collection {
     NamespaceRef& ref = add(inode);
     if (ref.pids.size() < kPidsKept) ref.pids.push_back(pid);
   }
-  void add_hidden() { ++list_.processes_hidden; }
+  void add_hidden(int32_t pid) {
+    ++list_.processes_hidden;
+    if (list_.hidden_pids.size() < kPidsKept) list_.hidden_pids.push_back(pid);
+  }
   NamespaceList take() && { return std::move(list_); }
 
  private:
@@ -103,7 +106,7 @@ void add_of_process(int proc_fd, int32_t pid, Collection& found) {
   if (const auto inode = read_namespace_link(proc_fd, link.c_str())) {
     found.add_process(*inode, pid);
   } else if (errno == EACCES || errno == EPERM) {
-    found.add_hidden();
+    found.add_hidden(pid);
   } else if (errno == ENOENT) {
     add_threads(proc_fd, pid, found);
   }

@@ -25,6 +25,7 @@ struct NamespaceRef {
 struct NamespaceList {
   std::vector<NamespaceRef> namespaces;  ///< ours is the first
   uint32_t processes_hidden = 0;         ///< processes whose namespace we may not learn
+  std::vector<int32_t> hidden_pids;      ///< the first few of them
 };
 
 /// The namespace of the calling thread, then those with a name in /run/netns or /run/docker/netns

@@ -63,15 +63,6 @@ bool is_local(const model::IpAddress& address, std::span<const model::IpAddress>
          });
 }
 
-bool has_holder(const Explanation& of) {
-  return !of.behind_published.empty() || std::ranges::any_of(of.holds, [](const Hold& hold) {
-    const bool over = hold.holding == model::Holding::kTimeWait ||
-                      hold.holding == model::Holding::kOrphaned ||
-                      hold.holding == model::Holding::kVanished;
-    return hold.role != HoldRole::kRemote && !over;
-  });
-}
-
 // That nobody was found says little when not everybody could be seen.
 void judge_unseen(Explanation& out, bool caller_is_root) {
   if (out.everything_seen || out.port == 0 || has_holder(out)) return;
@@ -105,6 +96,24 @@ void judge_unread(Explanation& out, const model::Inventory& inventory) {
 }
 
 }  // namespace
+
+bool has_holder(const Explanation& of) {
+  return !of.behind_published.empty() || std::ranges::any_of(of.holds, [](const Hold& hold) {
+    const bool over = hold.holding == model::Holding::kTimeWait ||
+                      hold.holding == model::Holding::kOrphaned ||
+                      hold.holding == model::Holding::kVanished;
+    return hold.role != HoldRole::kRemote && !over;
+  });
+}
+
+bool has_unnamed_holder(const Explanation& of) {
+  const auto unnamed = [](const Hold& hold) {
+    return hold.holding == model::Holding::kHidden || hold.holding == model::Holding::kUnknown ||
+           hold.holding == model::Holding::kNoDescriptor;
+  };
+  return std::ranges::any_of(of.holds, unnamed) ||
+         std::ranges::any_of(of.behind_published, unnamed);
+}
 
 std::vector<PublishedPort> find_published(const model::Inventory& inventory, model::PortRange ports,
                                           std::optional<Protocol> protocol,

@@ -77,6 +77,12 @@ struct Explanation {
   }
 };
 
+/// The one rule of `who` and `explain` for what was out of sight. It asks for attention where a
+/// holder of this very port cannot be named, or where nobody is in sight who holds it and somebody
+/// may have escaped us. Where every holder found is named, it is no matter what else is hidden.
+bool has_holder(const Explanation& of);  ///< anybody, nameable or not, whose hold is not over
+bool has_unnamed_holder(const Explanation& of);
+
 /// `query` has one port, given as `port`.
 Explanation explain(const PortQuery& query, uint16_t port, const ExplainInput& input);
 

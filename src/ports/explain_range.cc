@@ -127,9 +127,10 @@ std::vector<PortRange> merge_ranges(std::vector<PortRange> ranges) {
 }
 
 bool RangeExplanation::needs_attention() const {
-  return !everything_seen || std::ranges::any_of(held, [](const HeldPort& one) {
-    return one.assessment.level != Level::kNoConcern;
-  });
+  const bool some_without_holder = held.size() < size;
+  return (some_without_holder && !everything_seen) ||
+         std::ranges::any_of(
+             held, [](const HeldPort& one) { return one.assessment.level != Level::kNoConcern; });
 }
 
 RangeExplanation explain_range(const PortQuery& query, const ExplainInput& input) {
