@@ -300,8 +300,10 @@ bool has_all_words(std::string_view words, const KnownUse& use) {
 
 int run_registry_show(const RegistryShowOptions& options, Context& context) {
   const ports::KnownUses& known_uses = ports::KnownUses::built_in();
-  const auto query = ports::find_port(options.port, context.registry(), known_uses);
+  const auto query = ports::find_ports(options.port, context.registry(), known_uses);
   if (!query) return context.fail(query.error());
+  const std::string understood =
+      query->ignored.empty() ? "" : ports::understood_in_words(*query, {});
   const Findings findings = find_all(*query, context.registry(), known_uses);
   // The judgement looks at every known use for every row: too slow for thousands of rows.
   const bool judged = findings.entries.size() <= kMostJudged;
@@ -318,6 +320,7 @@ int run_registry_show(const RegistryShowOptions& options, Context& context) {
     json.end_array();
     const std::optional<model::Protocol> protocol = query->protocol;
     write_text(json, "protocol", protocol ? model::protocol_name(*protocol) : "");
+    write_text(json, "understood", understood);
     json.newline();
     if (judged) {
       write_registrations(json, registrations);
@@ -328,6 +331,7 @@ int run_registry_show(const RegistryShowOptions& options, Context& context) {
     Context::end_json(json);
     return kDone;
   }
+  if (!understood.empty()) context.out << wrap_text(understood, context.text_width()) << "\n";
   if (query->ports.size() == 1 && query->ports.front().single()) {
     print_page(*query, findings, registrations, context);
     return kDone;

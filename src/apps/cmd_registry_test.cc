@@ -70,6 +70,14 @@ TEST_F(RegistryCommand, TakesAServiceNameOrARange) {
   EXPECT_TRUE(has(unknown.err, "did you mean \"https\"?"));
 }
 
+TEST_F(RegistryCommand, AnswersForEachPortAskedForAndSaysWhatItPassedOver) {
+  const auto both = run({"registry", "22", "1744"});
+  EXPECT_TRUE(has(both.out, "ssh"));
+  EXPECT_TRUE(has(both.out, "ncpm-ft"));
+  EXPECT_TRUE(run({"registry", "1744", "TCP", "2024"})
+                  .out.starts_with("Read as port 1744/tcp; passed over 2024.\n\n1744 is "));
+}
+
 TEST_F(RegistryCommand, SaysSoWhenNobodyHasThePort) {
   const auto answer = run({"registry", "60000"});
   EXPECT_EQ(answer.code, 0);

@@ -9,6 +9,7 @@
 #include "apps/explain_json.h"
 #include "apps/explain_page.h"
 #include "apps/inventory_json.h"
+#include "apps/layout.h"
 #include "apps/look_back.h"
 #include "apps/past_page.h"
 #include "apps/peer_option.h"
@@ -67,6 +68,16 @@ bool Answer::concerns(const model::Socket& socket) const {
   });
 }
 
+/// What of a pasted text was taken, and what not; "" where nothing was passed over.
+std::string understood(const PortQuery& query) {
+  return query.ignored.empty() ? "" : ports::understood_in_words(query, {});
+}
+
+void print_understood(const PortQuery& query, Context& context) {
+  const std::string words = understood(query);
+  if (!words.empty()) context.out << wrap_text(words, context.text_width()) << "\n";
+}
+
 /// Connections with one peer, by port: only these, and in words that say no more.
 std::vector<Explanation> explain_peers(const Answer& answer) {
   std::map<uint16_t, Explanation> ports;
@@ -118,12 +129,22 @@ void find_answers(Answer& answer) {
   });
 }
 
-std::string nobody_in_words(const Answer& answer) {
+/// Of the ports asked for, those that nobody holds.
+std::vector<model::PortRange> find_unheld(const Answer& answer) {
+  std::vector<model::PortRange> out = answer.query.ports;
+  std::erase_if(out, [&](model::PortRange range) {
+    return std::ranges::any_of(answer.ports,
+                               [&](const Explanation& held) { return range.contains(held.port); });
+  });
+  return out;
+}
+
+std::string nobody_in_words(const Answer& answer, const std::vector<model::PortRange>& unheld) {
   std::vector<std::string> asked;
-  for (const model::PortRange range : answer.query.ports) {
+  for (const model::PortRange range : unheld) {
     asked.push_back(ports::port_in_words(range, answer.query.protocol));
   }
-  const bool one = asked.size() == 1 && answer.query.ports.front().single();
+  const bool one = asked.size() == 1 && unheld.front().single();
   std::string port = (one ? "port " : "any port of ") + ports::listed_briefly(asked, 8);
   if (answer.query.address) port += " of " + to_string(*answer.query.address);
   if (answer.peer) {
@@ -162,11 +183,7 @@ void print_answer(const Answer& answer, Context& context) {
   const unsigned width = context.text_width();
   const int64_t now = context.machine().now_unix_s();
   const auto print = [&](Page page) { context.out << page_as_text(page, context.style, width); };
-  if (answer.ports.empty()) {
-    Page page;
-    page.lead.push_back({PageItemKind::kParagraph, "", nobody_in_words(answer), Tone::kStrong});
-    print(std::move(page));
-  }
+  print_understood(answer.query, context);
   for (size_t i = 0; i < answer.ports.size(); ++i) {
     if (i > 0) context.out << "\n";
     const Explanation& port = answer.ports[i];
@@ -174,6 +191,15 @@ void print_answer(const Answer& answer, Context& context) {
     page.lead.push_back({PageItemKind::kParagraph, "", port.headline, Tone::kStrong});
     if (answer.judged) page.lead.push_back(verdict_paragraph(port.verdict));
     page.sections.push_back(holds_section(port, now, PageLength::kFull));
+    print(std::move(page));
+  }
+  // A service's other ports are nobody's question; each one named by its number is.
+  const auto unheld = find_unheld(answer);
+  if (answer.ports.empty() || (answer.query.name.empty() && !unheld.empty())) {
+    if (!answer.ports.empty()) context.out << "\n";
+    Page page;
+    page.lead.push_back(
+        {PageItemKind::kParagraph, "", nobody_in_words(answer, unheld), Tone::kStrong});
     print(std::move(page));
   }
   if (answer.everything_seen && !answer.unnamed) return;
@@ -191,6 +217,7 @@ void print_answer(const Answer& answer, Context& context) {
 
 void write_question(base::JsonWriter& json, const PortQuery& query,
                     const std::optional<ports::PeerFilter>& peer) {
+  write_text(json, "understood", understood(query));
   json.key("ports").begin_array();
   for (const model::PortRange range : query.ports) {
     json.begin_object().field("first", range.first).field("last", range.last).end_object();
@@ -258,6 +285,7 @@ int run_who_at(PortQuery query, const std::optional<ports::PeerFilter>& peer, co
     write_past(json, *past);
     Context::end_json(json);
   } else {
+    print_understood(past->question.port, context);
     Page page;
     page.lead.push_back({PageItemKind::kParagraph, "", ports::past_headline(*past), Tone::kStrong});
     page.sections = past_sections(*past, context.machine().own_netns());
@@ -270,7 +298,7 @@ int run_who_at(PortQuery query, const std::optional<ports::PeerFilter>& peer, co
 
 int run_who(const WhoOptions& options, Context& context) {
   Answer answer;
-  auto query = ports::find_port(options.port, context.registry(), ports::KnownUses::built_in());
+  auto query = ports::find_ports(options.port, context.registry(), ports::KnownUses::built_in());
   if (!query) return context.fail(query.error());
   answer.query = std::move(*query);
   auto peer = parse_peer(options.peer);

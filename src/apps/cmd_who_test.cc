@@ -89,6 +89,21 @@ TEST_F(Who, TellsEachHeldPortOfARange) {
   EXPECT_NE(answer.out.find("named (pid 400) holds port 53/udp"), std::string::npos);
 }
 
+TEST_F(Who, AnswersForEachPortAskedFor) {
+  const auto answer = twin.run({"who", "22", "80", "443"});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_NE(answer.out.find("listens on port 22/tcp"), std::string::npos);
+  EXPECT_TRUE(answer.out.ends_with("\nNobody holds any port of 80 and 443 on this machine now.\n"))
+      << answer.out;
+  EXPECT_EQ(twin.run({"who", "22/tcp", "53/udp"}).code, 2);
+}
+
+TEST_F(Who, SaysWhatItPassedOver) {
+  EXPECT_EQ(twin.run({"who", "56744", "TCP", "2024"}).out,
+            "Read as port 56744/tcp; passed over 2024.\n\n"
+            "Nobody holds port 56744/tcp on this machine now.\n");
+}
+
 TEST_F(Who, AdmitsWhatItCannotSee) {
   twin.caller_is_root = false;
   twin.sockets.listen(Protocol::kTcp, "0.0.0.0:2024");

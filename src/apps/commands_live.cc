@@ -54,7 +54,8 @@ Run define_ports(CLI::App& app) {
 
 Run define_who(CLI::App& app) {
   auto options = std::make_shared<WhoOptions>();
-  define_words(app, "PORT", options->port, "[ADDRESS:]PORT, a range or a service name")
+  define_words(app, "PORT", options->port,
+               "[ADDRESS:]PORT, a range or a service name; several ask for each")
       ->expected(1, -1)
       ->required();
   app.add_option("--at", options->at, "Who held it then: a log's time, RFC 3339, or -10m")

@@ -4,7 +4,6 @@
 #include <array>
 #include <utility>
 
-#include "base/nearest.h"
 #include "base/text.h"
 
 namespace ports {
@@ -147,17 +146,16 @@ class Parser {
   base::Result<PortQuery> parse();
 
  private:
+  struct Host {
+    model::IpAddress address;
+    size_t word = 0;
+  };
   /// What the last words were, for the next one: "10.0.0.5 port 56744", "1744/tcp on 10.0.0.5".
   struct Before {
     bool port_word = false;  ///< "port"
     bool joins_on = false;   ///< "on" behind a port
     bool port = false;       ///< the last word was taken as a port
-    std::optional<model::IpAddress> address;
-  };
-
-  struct Host {
-    model::IpAddress address;
-    size_t word = 0;
+    std::optional<Host> host;
   };
 
   void take_url(std::string_view url);
@@ -305,7 +303,7 @@ bool Parser::take_lone_address(std::string_view word) {
     understood_[at_] = true;
     return true;
   }
-  before_.address = address;
+  before_.host = Host{*address, at_};
   refuse(quoted(word) + (word.contains(':') && !word.contains('[')
                              ? " is an IPv6 address, or has a port behind one; write [ADDRESS]:PORT"
                              : " is an address without a port; write it as ADDRESS:PORT"));
@@ -342,7 +340,7 @@ void Parser::take_word(std::string_view word) {
   if (word.empty() || is_filler(word)) {
     before_.port_word = base::equals_ignoring_case(word, "port") || before.port_word ||
                         base::equals_ignoring_case(word, "ports");
-    before_.address = before.address;
+    before_.host = before.host;
     understood_[at_] = true;
     return;
   }
@@ -359,7 +357,13 @@ void Parser::take_word(std::string_view word) {
     return;
   }
   before_.port = true;
-  if (take_port(word, before.port_word ? Mark::kMarked : Mark::kBare, before.address)) return;
+  if (take_port(word, before.port_word ? Mark::kMarked : Mark::kBare, std::nullopt)) {
+    if (before.host) {
+      candidates_.back().address = before.host->address;
+      understood_[before.host->word] = true;
+    }
+    return;
+  }
   if (take_with_address(word) || take_pair(word, '/') || take_pair(word, ':')) return;
   before_.port = false;
   before_.joins_on = before.joins_on;
@@ -504,16 +508,6 @@ base::Result<PortQuery> Parser::parse() {
   return std::move(query_);
 }
 
-void add_port(std::vector<model::PortRange>& ports, model::PortRange range) {
-  if (std::ranges::find(ports, range) == ports.end()) ports.push_back(range);
-}
-
-/// "Dovecot IMAP" begins with "dovecot".
-bool begins_with_words(std::string_view software, std::string_view words) {
-  return base::equals_ignoring_case(software.substr(0, words.size()), words) &&
-         (software.size() == words.size() || software[words.size()] == ' ');
-}
-
 }  // namespace
 
 bool PortQuery::covers(uint16_t port) const {
@@ -521,43 +515,5 @@ bool PortQuery::covers(uint16_t port) const {
 }
 
 base::Result<PortQuery> parse_port_query(std::string_view text) { return Parser(text).parse(); }
-
-base::Result<PortQuery> find_port(std::string_view text, const Registry& registry,
-                                  const KnownUses& known_uses) {
-  auto query = parse_port_query(text);
-  if (!query || !query->ports.empty()) return query;
-  const auto wanted = [&](model::Protocol protocol) {
-    return !query->protocol || *query->protocol == protocol;
-  };
-  bool other_protocol = false;
-  for (const model::RegistryEntry& entry : registry.find_service(query->name)) {
-    if (wanted(entry.protocol)) {
-      add_port(query->ports, entry.ports);
-    } else {
-      other_protocol = true;
-    }
-  }
-  if (!query->ports.empty()) return query;
-  for (const model::KnownUse& use : known_uses.all()) {
-    const bool same = base::equals_ignoring_case(use.service, query->name) ||
-                      begins_with_words(use.software, query->name);
-    if (!same || !std::ranges::any_of(use.protocols, wanted)) continue;
-    for (const model::PortRange range : use.ports) add_port(query->ports, range);
-  }
-  if (!query->ports.empty()) return query;
-  if (other_protocol) {
-    return usage("the registry lists " + quoted(query->name) + ", but not for " +
-                 std::string(model::protocol_name(*query->protocol)));
-  }
-  std::string message = "no service is called " + quoted(query->name);
-  std::vector<std::string_view> names;
-  const std::vector<model::RegistryEntry> all = registry.all();
-  names.reserve(all.size());
-  for (const model::RegistryEntry& entry : all) names.push_back(entry.service);
-  const std::string_view near = base::nearest_word(query->name, names);
-  if (!near.empty()) message += "; did you mean " + quoted(near) + "?";
-  return usage(message + "\n`twinport registry search " + base::escape_for_terminal(query->name) +
-               "` looks in descriptions too.");
-}
 
 }  // namespace ports

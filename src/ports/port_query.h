@@ -44,4 +44,9 @@ base::Result<PortQuery> parse_port_query(std::string_view text);
 base::Result<PortQuery> find_port(std::string_view text, const Registry& registry,
                                   const KnownUses& known_uses);
 
+/// The same for a text that may ask for several: "22 80", "22,80", "ssh https". Each word must be a
+/// port by itself, and all of one transport and address; else the text asks for one.
+base::Result<PortQuery> find_ports(std::string_view text, const Registry& registry,
+                                   const KnownUses& known_uses);
+
 }  // namespace ports

@@ -102,7 +102,7 @@ TEST(PortQuery, PrefersWhatIsMarkedAsAPortToBareNumbers) {
   EXPECT_EQ(told("Failed password for root from 10.0.0.5 port 56744 ssh2").substr(0, 17),
             "56744 at 10.0.0.5");
   EXPECT_EQ(told("Server listening on 0.0.0.0 port 22."),
-            "22 ignored=Server ignored=listening ignored=on ignored=0.0.0.0");
+            "22 ignored=Server ignored=listening ignored=on");
   EXPECT_EQ(told("10.0.0.5 1744").substr(0, 16), "1744 at 10.0.0.5");
   EXPECT_EQ(told("2623 port 1744"), "1744 ignored=2623");
   EXPECT_EQ(told("3000000 10.0.0.5:1744"), "1744 at 10.0.0.5 ignored=3000000");
@@ -197,6 +197,34 @@ TEST(FindPort, SuggestsWhatIsNear) {
             "no service is called \"htps\"; did you mean \"https\"?\n"
             "`twinport registry search htps` looks in descriptions too.");
   EXPECT_EQ(looked_up("ncpm-ft/sctp"), "the registry lists \"ncpm-ft\", but not for sctp");
+}
+
+std::string several(std::string_view text) {
+  const auto query = find_ports(text, Registry::built_in(), KnownUses::built_in());
+  if (!query) return "error: " + query.error().message;
+  std::string out;
+  for (const auto range : query->ports) out += (out.empty() ? "" : " ") + to_string(range);
+  if (query->protocol) out += " " + std::string(model::protocol_name(*query->protocol));
+  for (const auto& word : query->ignored) out += " ignored=" + word;
+  return out;
+}
+
+TEST(FindPorts, TakesEachWordThatIsAPortByItself) {
+  EXPECT_EQ(several("22 80"), "22 80");
+  EXPECT_EQ(several("22,80, 1743-1844"), "22 80 1743-1844");
+  EXPECT_EQ(several("ssh ncpm-ft 22"), "22 1744");
+  EXPECT_EQ(several("22/tcp 80/tcp"), "22 80 tcp");
+  EXPECT_EQ(several("22/tcp 22/udp"), "22");
+  EXPECT_EQ(several("22/tcp 53/udp"),
+            "error: \"22/tcp 53/udp\" asks for ports of several transports or addresses; ask for "
+            "each by itself");
+}
+
+TEST(FindPorts, TakesAPasteForOnePort) {
+  EXPECT_EQ(several("56744 TCP 2024"), "56744 tcp ignored=2024");
+  EXPECT_EQ(several("1743 - 1844"), "1743-1844");
+  EXPECT_EQ(several("10.0.0.5 port 22"), "22");
+  EXPECT_EQ(several("nonsense"), looked_up("nonsense").insert(0, "error: "));
 }
 
 TEST(PortQuery, CoversItsRangesOnly) {
