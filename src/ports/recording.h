@@ -39,15 +39,7 @@ struct RecordingOptions {
   size_t unwritten_rows_max = 200'000;
 };
 
-/// What has happened so far, for `status` and for the last line of `record`.
-struct RecordingTotals {
-  uint64_t events = 0;
-  uint64_t sockets = 0;  ///< rows written that ended
-  uint64_t looks = 0;
-  model::LossCounters lost;    ///< by the event source
-  uint64_t rows_dropped = 0;   ///< could not be written, and there was no more room to keep them
-  uint64_t writes_failed = 0;  ///< tries
-};
+using model::RecordingTotals;
 
 class Recording {
  public:

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "model/clock_history.h"
 #include "model/inventory.h"
 #include "model/recorded_socket.h"
+#include "model/timeline.h"
 
 namespace ports {
 
@@ -30,59 +30,11 @@ struct TimelineBatch {
   model::PortPolicy policy;              ///< the host's ephemeral range at that time
 };
 
-/// Everything optional narrows. Rows come newest opening first.
-struct TimelineQuery {
-  /// Wall time; alive in any of them; empty = all times. A socket that is still open was alive from
-  /// its opening on, also after the last write: TimelineAnswer says how far that can be trusted.
-  std::vector<model::TimeWindow> windows;
-  std::optional<model::PortRange> port;  ///< local or remote
-  std::optional<model::PortRange> local_port;
-  /// An IPv4 address and the same one mapped into IPv6 are equal. A socket bound to any address of
-  /// a family that takes this one counts as local to it.
-  std::optional<model::IpAddress> local_address;
-  std::optional<model::IpAddress> remote_address;
-  std::optional<uint16_t> remote_port;
-  std::optional<model::Protocol> protocol;
-  std::optional<int32_t> pid;   ///< of the owner, the creator or another holder
-  std::optional<uint32_t> uid;  ///< only sockets whose owner is this user (what others may see)
-  std::string command;          ///< exactly, of the owner, creator or another holder; "" = any
-  size_t limit = 10'000;
-};
-
-struct TimelineRow {
-  model::RecordedSocket socket;
-  std::optional<model::RecordedProcess> owner;
-  std::optional<model::RecordedProcess> creator;
-  std::vector<model::RecordedProcess> also_held_by;
-};
-
-/// The rules by which the kernel handed out ports from a moment on.
-struct RecordedPolicy {
-  uint32_t boot = 0;
-  int64_t since_us = 0;  ///< wall
-  model::PortPolicy policy;
-};
-
-/// Outside of oldest_us..recorded_until_us, and inside of gaps, "no row" means "not recorded".
-struct TimelineAnswer {
-  std::vector<TimelineRow> rows;
-  bool more = false;                     ///< the limit cut the answer
-  std::vector<model::RecordedGap> gaps;  ///< that overlap the windows, oldest first
-  std::vector<RecordedPolicy> policies;  ///< in force in the windows, oldest first
-  int64_t oldest_us = 0;                 ///< as in TimelineStatus
-  int64_t recorded_until_us = 0;
-};
-
-/// How far answers reach and what it costs.
-struct TimelineStatus {
-  int64_t oldest_us = 0;  ///< what was open before is not known, or not all of it
-  int64_t recorded_until_us = 0;
-  uint64_t sockets = 0;
-  uint64_t open_sockets = 0;
-  uint64_t processes = 0;
-  uint64_t size_bytes = 0;   ///< on disk, all files
-  uint64_t events_lost = 0;  ///< counted in the gaps that are still kept
-};
+using model::RecordedPolicy;
+using model::TimelineAnswer;
+using model::TimelineQuery;
+using model::TimelineRow;
+using model::TimelineStatus;
 
 struct RetentionPolicy {
   int64_t age_s = int64_t{30} * 24 * 3600;
