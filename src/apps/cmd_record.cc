@@ -9,8 +9,10 @@
 
 #include "apps/inventory_json.h"
 #include "apps/layout.h"
+#include "apps/timeline_json.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "ports/recorder_link.h"
 #include "ports/recording.h"
 #include "ports/time_query.h"
 #include "ports/words.h"
@@ -20,6 +22,9 @@ namespace {
 
 // Long enough that waking up costs nothing, short enough that the ring holds what comes meanwhile.
 constexpr uint64_t kRoundMs = 10;
+// What a crash may lose, and how long those who watch wait for what has happened.
+constexpr uint64_t kFlushMs = 2'000;
+constexpr uint64_t kWatchedFlushMs = 500;
 // A trouble that goes on is told again after this long.
 constexpr uint64_t kRepeatNs = uint64_t{60} * 1'000'000'000;
 constexpr uint64_t kSmallestRing = uint64_t{64} << 10U;
@@ -72,7 +77,9 @@ class Run {
 
  private:
   base::Result<void> begin();
+  void listen();
   void rounds();
+  [[nodiscard]] model::RecorderStatus status() const;
   void tell(const base::Error& trouble);
   void print_start();
   void print_end();
@@ -88,8 +95,10 @@ class Run {
   std::unique_ptr<ports::EventSource> events_;
   std::unique_ptr<ports::SocketSource> sockets_;
   std::optional<ports::Recording> recording_;
+  std::unique_ptr<ports::RecorderAudience> audience_;  // none: nobody can ask
   ports::ClockReading begun_;
   ports::ClockReading ended_;
+  std::string trouble_;  // of the last round that had any
   std::string told_;
   uint64_t told_ns_ = 0;
 };
@@ -120,18 +129,50 @@ base::Result<void> Run::begin() {
   return recording_->begin();
 }
 
+// Others can do without; recording cannot depend on them.
+void Run::listen() {
+  auto audience =
+      machine_.start_recorder_server(context_.recorder_socket, context_.state_directory);
+  if (!audience) {
+    context_.warn(audience.error().message + "; `watch` and other users cannot ask this recorder");
+    return;
+  }
+  audience_ = std::move(*audience);
+  audience_->tell(status());
+  recording_->on_batch([this](const ports::TimelineBatch& batch, const ports::Recorder& recorder) {
+    audience_->tell(status());
+    if (audience_->is_watched()) audience_->publish(ports::watch_batch(batch, recorder));
+  });
+}
+
+model::RecorderStatus Run::status() const {
+  model::RecorderStatus out;
+  out.pid = machine_.own_pid();
+  out.begun_us = begun_.wall_us;
+  out.collector = events_->report();
+  out.totals = recording_->totals();
+  out.sockets_open = recording_->open_sockets();
+  out.unwritten_rows = recording_->unwritten_rows();
+  out.trouble = trouble_;
+  return out;
+}
+
 void Run::rounds() {
   const auto over = [&](uint64_t boot_ns) {
     return settings_.run_for_ms &&
            boot_ns - begun_.boot_ns >= static_cast<uint64_t>(*settings_.run_for_ms) * 1'000'000;
   };
   while (!over(machine_.clocks().boot_ns) && !machine_.wait(kRoundMs)) {
+    if (audience_) {
+      recording_->flush_every(audience_->is_watched() ? kWatchedFlushMs : kFlushMs);
+    }
     if (auto stepped = recording_->step(); !stepped) tell(stepped.error());
   }
 }
 
 void Run::tell(const base::Error& trouble) {
   const uint64_t now_ns = machine_.clocks().boot_ns;
+  trouble_ = trouble.message;
   if (trouble.message == told_ && now_ns - told_ns_ < kRepeatNs) return;
   told_ = trouble.message;
   told_ns_ = now_ns;
@@ -188,21 +229,14 @@ void Run::print_end() {
 }
 
 void Run::print_json() {
-  const ports::RecordingTotals& totals = recording_->totals();
   base::JsonWriter json = context_.begin_json("record");
   json.field("state", context_.state_directory);
   json.field("begun", ports::rfc3339(begun_.wall_us))
       .field("ended", ports::rfc3339(ended_.wall_us));
   json.field("needs_attention", needs_attention()).newline();
   write_collector(json, events_->report());
-  json.field("events", totals.events).field("sockets_ended", totals.sockets);
-  json.field("sockets_open", uint64_t{recording_->open_sockets()}).field("looks", totals.looks);
-  json.key("lost").begin_object();
-  json.field("ring_full", totals.lost.ring_full);
-  json.field("recursion_misses", totals.lost.recursion_misses);
-  json.field("storage_full", totals.lost.storage_full);
-  json.end_object();
-  json.field("rows_dropped", totals.rows_dropped).field("writes_failed", totals.writes_failed);
+  write_totals(json, recording_->totals());
+  json.field("sockets_open", uint64_t{recording_->open_sockets()});
   json.key("notices").begin_array();
   for (const std::string& notice : notices_) json.string(notice);
   json.end_array();
@@ -213,9 +247,11 @@ int Run::operator()() {
   // From here on a signal ends the run with its last batch written, also while it begins.
   static_cast<void>(machine_.wait(0));
   if (auto begun = begin(); !begun) return context_.fail(begun.error());
+  listen();
   print_start();
   rounds();
   const auto finished = recording_->finish();
+  audience_.reset();
   ended_ = machine_.clocks();
   if (!finished) context_.fail(finished.error());
   if (context_.json) {

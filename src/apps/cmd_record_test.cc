@@ -138,6 +138,32 @@ TEST_F(Record, TellsOfATimelineThatHadToBeSetAside) {
   EXPECT_EQ(answer.err, "twinport: warning: the timeline was damaged and set aside\n");
 }
 
+TEST_F(Record, ShowsEachBatchToThoseWhoWatch) {
+  twin.audience.is_watched = true;
+  int waits = 0;
+  twin.on_wait = [&] {
+    if (++waits == 2) connection(1);
+    return false;
+  };
+  EXPECT_EQ(twin.run({"record", "--for", "1s", "--state", "/s"}).code, 0);
+  EXPECT_EQ(twin.socket_path, "/s/recorder.sock");
+  ASSERT_FALSE(twin.audience.batches.empty()) << "flushed twice a second while somebody watches";
+  ASSERT_EQ(twin.audience.batches[0].rows.size(), 1U);
+  EXPECT_EQ(twin.audience.batches[0].rows[0].owner->command, "curl");
+  EXPECT_EQ(twin.audience.status.pid, 999'999);
+  EXPECT_EQ(twin.audience.status.totals.events, 2U);
+}
+
+TEST_F(Record, WithoutASocketItRecordsAllTheSame) {
+  twin.no_socket = base::Error{base::ErrorKind::kIo, "listen at /x: read-only file system"};
+  connection(1);
+  const auto answer = twin.run({"record", "--for", "1s"});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_NE(answer.err.find("read-only file system; `watch` and other users cannot ask"),
+            std::string::npos);
+  EXPECT_EQ(twin.timeline.find({})->rows.size(), 1U);
+}
+
 TEST_F(Record, PrintsOneDocumentAsJson) {
   connection(1);
   twin.events.lost.recursion_misses = 2;
@@ -147,8 +173,7 @@ TEST_F(Record, PrintsOneDocumentAsJson) {
       answer.out.starts_with("{\"schema\":\"twinport/1\",\"command\":\"record\","
                              "\"state\":\"/s\",\"begun\":\"2023-11-14T23:13:20.000000Z\""))
       << answer.out;
-  EXPECT_NE(answer.out.find("\"events\":2,\"sockets_ended\":1,\"sockets_open\":0"),
-            std::string::npos);
+  EXPECT_NE(answer.out.find("\"events\":2,\"sockets_ended\":1,\"looks\":2"), std::string::npos);
   EXPECT_NE(answer.out.find("\"recursion_misses\":2"), std::string::npos);
 }
 

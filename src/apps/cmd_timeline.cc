@@ -7,13 +7,11 @@
 #include <vector>
 
 #include "apps/layout.h"
-#include "apps/peer_option.h"
+#include "apps/timeline_access.h"
 #include "apps/timeline_json.h"
 #include "apps/timeline_table.h"
-#include "base/text.h"
 #include "ports/coverage.h"
 #include "ports/time_query.h"
-#include "ports/timeline_filter.h"
 #include "ports/words.h"
 
 namespace apps {
@@ -23,16 +21,9 @@ namespace {
 constexpr size_t kLookedAtMost = 200'000;
 constexpr size_t kFirstLook = 4'000;
 
-/// What is asked, in the shape in which it can be asked.
 struct Question {
-  ports::TimelineQuery query;
-  std::optional<ports::TimelineFilter> filter;  ///< what the query leaves open
-  std::optional<model::SocketRole> role;
+  RowQuestion rows;
   bool timed = false;  ///< --since or --until was given
-
-  [[nodiscard]] bool matches(const ports::TimelineRow& row) const {
-    return (!role || row.socket.role == *role) && (!filter || filter->matches(row));
-  }
 };
 
 struct Answer {
@@ -43,9 +34,11 @@ struct Answer {
   ports::Coverage coverage;  ///< of the time asked about, where one was given
   int64_t oldest_us = 0;     ///< 0 = there is no timeline
   int64_t recorded_until_us = 0;
+  size_t looked_at = 0;
+  bool sees_all = true;  ///< else only the own sockets of the one who asks
 
   [[nodiscard]] bool needs_attention() const {
-    return coverage.covered != ports::Covered::kAll || cut_short || oldest_us == 0;
+    return coverage.covered != ports::Covered::kAll || cut_short || !sees_all || oldest_us == 0;
   }
 };
 
@@ -72,39 +65,17 @@ base::Result<void> read_times(const TimelineOptions& options, int64_t now_us, Qu
   if (window.from_us > window.until_us) {
     return std::unexpected(wrong("--until lies before --since"));
   }
-  out.query.windows = {window};
+  out.rows.query.windows = {window};
   return {};
 }
 
 base::Result<Question> read_question(const TimelineOptions& options, Context& context) {
   Question out;
-  if (auto times = read_times(options, context.machine().clocks().wall_us, out); !times) {
-    return std::unexpected(times.error());
-  }
-  const auto peer = parse_peer(options.peer);
-  if (!peer) return std::unexpected(peer.error());
-  if (*peer) {
-    out.query.remote_address = (*peer)->address;
-    if ((*peer)->port != 0) out.query.remote_port = (*peer)->port;
-  }
-  if (const auto pid = base::parse_number<int32_t>(options.process); pid && *pid > 0) {
-    out.query.pid = *pid;
-  } else {
-    out.query.command = options.process;
-  }
-  if (!options.role.empty()) {
-    out.role = model::socket_role_from_name(options.role);
-    if (!out.role) {
-      return std::unexpected(
-          wrong("there is no role \"" + base::escape_for_terminal(options.role) + "\""));
-    }
-  }
-  if (!options.filter.empty()) {
-    auto filter = ports::TimelineFilter::parse(options.filter, context.machine().own_netns());
-    if (!filter) return std::unexpected(filter.error());
-    out.query.port = filter->port_bounds();
-    out.filter = std::move(*filter);
-  }
+  auto rows = read_rows(options.rows, context);
+  if (!rows) return std::unexpected(rows.error());
+  out.rows = std::move(*rows);
+  auto times = read_times(options, context.machine().clocks().wall_us, out);
+  if (!times) return std::unexpected(times.error());
   return out;
 }
 
@@ -112,15 +83,16 @@ base::Result<Question> read_question(const TimelineOptions& options, Context& co
 base::Result<Answer> find(Question& question, size_t limit, ports::TimelineReader& timeline,
                           int64_t now_us) {
   Answer out;
-  const bool looks = question.filter || question.role;
-  size_t ask = looks ? std::max(kFirstLook, limit + 1) : limit + 1;
+  size_t ask = question.rows.leaves_open() ? std::max(kFirstLook, limit + 1) : limit + 1;
   for (;; ask = std::min(ask * 8, kLookedAtMost)) {
-    question.query.limit = ask;
-    auto found = timeline.find(question.query);
+    question.rows.query.limit = ask;
+    auto found = timeline.find(question.rows.query);
     if (!found) return std::unexpected(found.error());
-    std::erase_if(found->rows, [&](const auto& row) { return !question.matches(row); });
+    out.looked_at = found->rows.size();
+    std::erase_if(found->rows, [&](const auto& row) { return !question.rows.matches(row); });
     const bool enough = found->rows.size() > limit;
-    if (!enough && found->more && ask < kLookedAtMost) continue;
+    // A recorder that is asked gives fewer rows than it was asked for.
+    if (!enough && found->more && ask < kLookedAtMost && out.looked_at == ask) continue;
     out.cut_short = !enough && found->more;
     out.more = enough || found->more;
     if (enough) found->rows.resize(limit);
@@ -128,7 +100,7 @@ base::Result<Answer> find(Question& question, size_t limit, ports::TimelineReade
     out.oldest_us = found->oldest_us;
     out.recorded_until_us = found->recorded_until_us;
     if (question.timed) {
-      auto windows = question.query.windows;
+      auto windows = question.rows.query.windows;
       // Who sets no end asks for what there is.
       if (windows[0].until_us == std::numeric_limits<int64_t>::max()) {
         windows[0].until_us = std::max(windows[0].from_us, out.recorded_until_us);
@@ -174,8 +146,9 @@ void print_rows(const Answer& answer, bool no_header, Context& context) {
 std::string ending(const Answer& answer) {
   std::string out;
   if (answer.rows.empty()) out = "No socket that was recorded matches. ";
+  if (!answer.sees_all) out += "Only your own sockets are shown; root sees all. ";
   if (answer.cut_short) {
-    out += "The newest " + ports::grouped(kLookedAtMost) +
+    out += "The newest " + ports::grouped(answer.looked_at) +
            " rows were looked at; for older ones give --until. ";
   } else if (answer.more) {
     out += "These are the newest " + ports::grouped(answer.rows.size()) +
@@ -189,7 +162,7 @@ std::string ending(const Answer& answer) {
 void print_json(const Question& question, const Answer& answer, const TimelineOptions& options,
                 Context& context) {
   base::JsonWriter json = context.begin_json("timeline");
-  json.field("filter", options.filter).field("needs_attention", answer.needs_attention());
+  json.field("filter", options.rows.filter).field("needs_attention", answer.needs_attention());
   const bool known = answer.oldest_us != 0;
   json.key("reaches_back_to");
   known ? json.string(ports::rfc3339(answer.oldest_us)) : json.null();
@@ -197,6 +170,7 @@ void print_json(const Question& question, const Answer& answer, const TimelineOp
   known ? json.string(ports::rfc3339(answer.recorded_until_us)) : json.null();
   json.key("recorded");
   question.timed ? json.string(ports::covered_name(answer.coverage.covered)) : json.null();
+  json.field("sees_all", answer.sees_all);
   json.field("more", answer.more).field("cut_short", answer.cut_short).newline();
   json.key("gaps").begin_array();
   for (const auto& gap : answer.gaps) write_gap(json, gap);
@@ -220,9 +194,10 @@ int run_timeline(const TimelineOptions& options, Context& context) {
   auto question = read_question(options, context);
   if (!question) return context.fail(question.error());
   base::Result<Answer> answer;
-  auto timeline = context.machine().open_timeline(context.state_directory);
+  auto timeline = open_timeline(context);
   if (timeline) {
-    answer = find(*question, options.limit, **timeline, context.machine().clocks().wall_us);
+    answer = find(*question, options.limit, *timeline->reader, context.machine().clocks().wall_us);
+    if (answer) answer->sees_all = timeline->sees_all;
   } else if (timeline.error().kind != base::ErrorKind::kNotFound) {
     answer = std::unexpected(timeline.error());
   }

@@ -5,16 +5,14 @@
 #include <string>
 
 #include "apps/context.h"
+#include "apps/row_question.h"
 
 namespace apps {
 
 struct TimelineOptions {
-  std::string filter;   ///< as ports/timeline_filter.h takes it; "" = everything
-  std::string since;    ///< a time, as ports/time_query.h takes it; "" = from the beginning
-  std::string until;    ///< likewise; "" = up to now
-  std::string process;  ///< a command or a pid; "" = any
-  std::string peer;     ///< "ADDR", "ADDR:PORT" or "[ADDR]:PORT"; "" = any
-  std::string role;     ///< as model::socket_role_name; "" = any
+  RowOptions rows;
+  std::string since;  ///< a time, as ports/time_query.h takes it; "" = from the beginning
+  std::string until;  ///< likewise; "" = up to now
   size_t limit = 100;
   bool no_header = false;
 };

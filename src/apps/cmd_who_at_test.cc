@@ -84,7 +84,41 @@ TEST_F(WhoAt, ATimelineThatMayNotBeReadIsAFailure) {
   twin.no_timeline = base::Error{base::ErrorKind::kPermission, "open it: permission denied"};
   const auto answer = twin.run({"who", "56744", "--at", "now"});
   EXPECT_EQ(answer.code, 3);
-  EXPECT_EQ(answer.err, "twinport: open it: permission denied\n");
+  EXPECT_TRUE(
+      answer.err.starts_with("twinport: open it: permission denied; and no recorder listens at "))
+      << answer.err;
+}
+
+TEST_F(WhoAt, AnOrdinaryUserAsksTheRecorderAndSeesHisOwn) {
+  twin.no_timeline = base::Error{base::ErrorKind::kPermission, "open it: permission denied"};
+  twin.recorder.emplace();
+  twin.recorder->sees_all = false;
+  twin.recorder->uid = 1000;
+  const auto own = twin.run({"who", "56744", "--at", "2026-09-21 14:23:20", "--state", "/s"});
+  EXPECT_EQ(own.code, 1) << "others may have held it too";
+  EXPECT_TRUE(own.out.starts_with("curl (pid 4711) held port 56744")) << own.out;
+  EXPECT_NE(own.out.find("shown to root only"), std::string::npos);
+  EXPECT_EQ(twin.socket_path, "/s/recorder.sock");
+  const auto others = twin.run({"who", "443", "--at", "2026-09-21 14:23:40"});
+  EXPECT_EQ(others.code, 1);
+  EXPECT_TRUE(others.out.starts_with("No program of yours held port 443 between")) << others.out;
+  EXPECT_EQ(others.out.find("nginx"), std::string::npos);
+}
+
+TEST_F(WhoAt, TheSocketIsThatOfTheStateElseThatOfTheMachine) {
+  twin.no_timeline = base::Error{base::ErrorKind::kNotFound, "there is none"};
+  const auto asked = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"who", "1", "--at", "now"};
+    words.insert(words.end(), more.begin(), more.end());
+    twin.run(words);
+    return twin.socket_path;
+  };
+  EXPECT_EQ(asked({}), "/run/twinport/recorder.sock");
+  EXPECT_EQ(asked({"--state", "/s"}), "/s/recorder.sock");
+  twin.variables["TWINPORT_STATE"] = "/t";
+  EXPECT_EQ(asked({}), "/t/recorder.sock");
+  twin.variables["TWINPORT_SOCKET"] = "/u.sock";
+  EXPECT_EQ(asked({}), "/u.sock");
 }
 
 TEST_F(WhoAt, RefusesATimeItCannotReadAndOptionsOfThePresent) {

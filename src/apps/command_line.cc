@@ -110,6 +110,23 @@ Context make_context(const Environment& environment, Output& out, Output& err) {
   return context;
 }
 
+constexpr std::string_view kSharedSocket = "/run/twinport/recorder.sock";
+
+// The state directory is closed to others; what they may ask must stand outside of it. A state that
+// was chosen (for tests, trials, a user's own recorder) has its socket inside, and nobody else's is
+// asked then.
+void place_recorder_socket(const Environment& environment, bool chosen_state, Context& context) {
+  const char* chosen = environment.variable ? environment.variable("TWINPORT_SOCKET") : nullptr;
+  if (chosen != nullptr && *chosen != '\0') {
+    context.recorder_socket = chosen;
+    return;
+  }
+  context.recorder_socket = context.state_directory + "/recorder.sock";
+  if (chosen_state) return;
+  context.shared_socket = kSharedSocket;
+  if (environment.is_root) context.recorder_socket = kSharedSocket;
+}
+
 int print_help(std::span<const std::string_view> words, Context& context) {
   if (words.empty()) {
     context.out << overview(context);
@@ -130,7 +147,7 @@ int print_help(std::span<const std::string_view> words, Context& context) {
 
 /// Parses the arguments of one command and runs it.
 int run_definition(const Definition& definition, std::vector<std::string> arguments,
-                   Context& context) {
+                   const Environment& environment, Context& context) {
   CLI::App app;
   app.allow_extras();
   app.name(std::string(definition.name));
@@ -156,10 +173,14 @@ int run_definition(const Definition& definition, std::vector<std::string> argume
   context.json = shared.json;
   if (!shared.state_directory.empty()) context.state_directory = shared.state_directory;
   if (!shared.config_directory.empty()) context.config_directory = shared.config_directory;
+  const char* state = environment.variable ? environment.variable("TWINPORT_STATE") : nullptr;
+  const bool chosen_state = !shared.state_directory.empty() || (state != nullptr && *state != '\0');
+  place_recorder_socket(environment, chosen_state, context);
   return run(context);
 }
 
-int dispatch(std::span<const char* const> arguments, Context& context) {
+int dispatch(std::span<const char* const> arguments, const Environment& environment,
+             Context& context) {
   const size_t at = command_position(arguments);
   std::vector<std::string> rest(arguments.begin(), arguments.end());
   if (at == arguments.size()) {
@@ -189,7 +210,7 @@ int dispatch(std::span<const char* const> arguments, Context& context) {
   }
   if (definition == nullptr) return context.fail(unknown_command(rest[at]));
   rest.erase(rest.begin() + static_cast<ptrdiff_t>(at));
-  return run_definition(*definition, std::move(rest), context);
+  return run_definition(*definition, std::move(rest), environment, context);
 }
 
 }  // namespace
@@ -213,7 +234,7 @@ Environment Environment::of_process() {
 int run_command_line(std::span<const char* const> arguments, const Environment& environment,
                      Output& out, Output& err) {
   Context context = make_context(environment, out, err);
-  const int code = dispatch(arguments, context);
+  const int code = dispatch(arguments, environment, context);
   if (auto written = out.finish(); !written) return context.fail(written.error());
   return code;
 }

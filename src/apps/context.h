@@ -41,9 +41,11 @@ struct Context {
   bool json = false;
   std::string state_directory;
   std::string config_directory;
-  Style style{false};        ///< of standard output
-  Style error_style{false};  ///< of standard error
-  unsigned width = 0;        ///< columns of the terminal, 0 = no terminal: tables are never cut
+  std::string recorder_socket;  ///< where the recorder of that state listens
+  std::string shared_socket;    ///< where that of the whole machine does; "" = it is not meant
+  Style style{false};           ///< of standard output
+  Style error_style{false};     ///< of standard error
+  unsigned width = 0;           ///< columns of the terminal, 0 = no terminal: tables are never cut
 
   /// Columns for running text: readable lines even on a wide screen, 80 without a terminal.
   [[nodiscard]] unsigned text_width() const;

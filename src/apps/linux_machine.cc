@@ -15,6 +15,8 @@
 #include "host/port_policy.h"
 #include "host/process_reader.h"
 #include "host/published_ports.h"
+#include "host/recorder_client.h"
+#include "host/recorder_server.h"
 #include "host/stop_signals.h"
 
 namespace apps {
@@ -62,6 +64,17 @@ class LinuxMachine final : public Machine {
   base::Result<std::unique_ptr<ports::TimelineReader>> open_timeline(
       const std::string& directory) override {
     return disk::SqliteTimelineReader::open(directory);
+  }
+  base::Result<std::unique_ptr<ports::RecorderAudience>> start_recorder_server(
+      const std::string& path, const std::string& directory) override {
+    return host::start_recorder_server(
+        path, [directory]() -> base::Result<std::unique_ptr<ports::TimelineReader>> {
+          return disk::SqliteTimelineReader::open(directory);
+        });
+  }
+  base::Result<std::unique_ptr<ports::RecorderLink>> connect_recorder(
+      const std::string& path) override {
+    return host::connect_recorder(path);
   }
   ports::ClockReading clocks() override { return host::read_clocks(); }
   base::Result<std::string> boot_id() override { return host::read_boot_id(); }

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/timeline_access.h"
 #include "ports/time_query.h"
 
 namespace apps {
@@ -14,7 +15,7 @@ base::Result<ports::PastAnswer> look_back(ports::PortQuery port,
   auto windows = ports::parse_time(at, now_us);
   if (!windows) return std::unexpected(windows.error());
   ports::PastQuestion question{std::move(port), std::move(peer), std::move(*windows)};
-  auto timeline = context.machine().open_timeline(context.state_directory);
+  auto timeline = open_timeline(context);
   if (!timeline) {
     if (timeline.error().kind != base::ErrorKind::kNotFound) {
       return std::unexpected(timeline.error());
@@ -23,11 +24,13 @@ base::Result<ports::PastAnswer> look_back(ports::PortQuery port,
   }
   std::vector<ports::TimelineAnswer> answers;
   for (const auto& query : ports::past_queries(question)) {
-    auto answer = (*timeline)->find(query);
+    auto answer = timeline->reader->find(query);
     if (!answer) return std::unexpected(answer.error());
     answers.push_back(std::move(*answer));
   }
-  return ports::past_answer(std::move(question), std::move(answers), now_us);
+  auto past = ports::past_answer(std::move(question), std::move(answers), now_us);
+  past.own_only = !timeline->sees_all;
+  return past;
 }
 
 }  // namespace apps

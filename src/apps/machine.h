@@ -15,6 +15,7 @@
 #include "ports/event_source.h"
 #include "ports/process_source.h"
 #include "ports/recorder.h"
+#include "ports/recorder_link.h"
 #include "ports/socket_source.h"
 #include "ports/timeline.h"
 
@@ -63,6 +64,12 @@ class Machine {
   /// See disk/sqlite_timeline_reader.h.
   virtual base::Result<std::unique_ptr<ports::TimelineReader>> open_timeline(
       const std::string& directory) = 0;
+  /// See host/recorder_server.h; answers from the timeline of that directory.
+  virtual base::Result<std::unique_ptr<ports::RecorderAudience>> start_recorder_server(
+      const std::string& path, const std::string& directory) = 0;
+  /// See host/recorder_client.h.
+  virtual base::Result<std::unique_ptr<ports::RecorderLink>> connect_recorder(
+      const std::string& path) = 0;
   virtual ports::ClockReading clocks() = 0;
   virtual base::Result<std::string> boot_id() = 0;
   /// Sleeps; true once the person has asked us to end (Ctrl-C, SIGTERM), from the first call on:

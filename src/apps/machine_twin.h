@@ -11,6 +11,7 @@
 #include "apps/machine.h"
 #include "testkit/fake_event_source.h"
 #include "testkit/fake_process_source.h"
+#include "testkit/fake_recorder.h"
 #include "testkit/fake_socket_source.h"
 #include "testkit/forwarding.h"
 #include "testkit/memory_timeline.h"
@@ -38,6 +39,10 @@ class MachineTwin {
   std::optional<base::Error> no_timeline;     ///< what opening the timeline fails with
   std::vector<std::string> timeline_notices;  ///< of opening it for writing
   uint32_t asked_ring_bytes = 0;
+  std::optional<testkit::FakeRecorder> recorder;  ///< at work on `timeline`; nothing: none listens
+  testkit::FakeAudience audience;                 ///< of the recorder that a command runs
+  std::optional<base::Error> no_socket;           ///< what listening fails with
+  std::string socket_path;                        ///< where was last listened or asked
   static constexpr uint64_t kFirstBootNs = uint64_t{100'000} * 1'000'000'000;
   uint64_t boot_ns = kFirstBootNs;               ///< advanced by waiting
   std::function<bool()> on_wait;                 ///< with each wait; true = the person ends it
@@ -104,6 +109,20 @@ class MachineTwin::View final : public Machine {
     twin_.timeline_directory = directory;
     if (twin_.no_timeline) return std::unexpected(*twin_.no_timeline);
     return std::make_unique<testkit::ForwardReader>(twin_.timeline);
+  }
+  base::Result<std::unique_ptr<ports::RecorderAudience>> start_recorder_server(
+      const std::string& path, const std::string&) override {
+    twin_.socket_path = path;
+    if (twin_.no_socket) return std::unexpected(*twin_.no_socket);
+    return std::make_unique<testkit::ForwardAudience>(twin_.audience);
+  }
+  base::Result<std::unique_ptr<ports::RecorderLink>> connect_recorder(
+      const std::string& path) override {
+    twin_.socket_path = path;
+    if (!twin_.recorder) {
+      return base::fail(base::ErrorKind::kNotFound, "no recorder listens at " + path);
+    }
+    return std::make_unique<testkit::FakeRecorderLink>(*twin_.recorder, twin_.timeline);
   }
   ports::ClockReading clocks() override {
     // Wall time runs along with boot time from `now_unix_s` on.

@@ -201,7 +201,8 @@ std::vector<PageSection> past_sections(const ports::PastAnswer& answer, uint32_t
         break;
     }
   }
-  PageSection unrecorded{.title = "Not recorded", .items = {}};
+  PageSection unrecorded{.title = answer.own_only ? "Not recorded, or not shown" : "Not recorded",
+                         .items = {}};
   for (const auto& part : answer.coverage.unrecorded) {
     unrecorded.point(ports::unrecorded_in_words(part));
   }
@@ -210,7 +211,10 @@ std::vector<PageSection> past_sections(const ports::PastAnswer& answer, uint32_t
         "There is more than is shown here; narrow it with --peer, ADDRESS:PORT or a "
         "time with a fraction of a second.");
   }
-  if (answer.oldest_us != 0 && !unrecorded.items.empty()) {
+  if (answer.own_only) {
+    unrecorded.point("What other users did is recorded, but shown to root only.");
+  }
+  if (answer.oldest_us != 0 && answer.coverage.covered != ports::Covered::kAll) {
     unrecorded.point("The timeline reaches from " + ports::local_time_text(answer.oldest_us, 0) +
                      " to " + ports::local_time_text(answer.recorded_until_us, 0) + ".");
   } else if (answer.oldest_us == 0) {

@@ -68,6 +68,17 @@ void begin_row(JsonWriter& json, const ports::TimelineRow& row) {
   json.field("rtt_us", socket.totals.rtt_us).field("retransmits", socket.totals.retransmits);
 }
 
+void write_totals(JsonWriter& json, const model::RecordingTotals& totals) {
+  json.field("events", totals.events).field("sockets_ended", totals.sockets);
+  json.field("looks", totals.looks);
+  json.key("lost").begin_object();
+  json.field("ring_full", totals.lost.ring_full);
+  json.field("recursion_misses", totals.lost.recursion_misses);
+  json.field("storage_full", totals.lost.storage_full);
+  json.end_object();
+  json.field("rows_dropped", totals.rows_dropped).field("writes_failed", totals.writes_failed);
+}
+
 void write_gap(JsonWriter& json, const model::RecordedGap& gap) {
   json.begin_object().field("kind", gap.kind);
   write_time(json, "from", gap.from_us);
@@ -97,7 +108,7 @@ void write_past(JsonWriter& json, const ports::PastAnswer& answer) {
   const bool known = answer.oldest_us != 0;
   write_text(json, "reaches_back_to", known ? ports::rfc3339(answer.oldest_us) : "");
   write_text(json, "recorded_until", known ? ports::rfc3339(answer.recorded_until_us) : "");
-  json.field("more", answer.more).newline();
+  json.field("sees_all", !answer.own_only).field("more", answer.more).newline();
   json.key("rows").begin_array();
   for (const auto& group : answer.groups) {
     for (const auto& row : group.rows) {

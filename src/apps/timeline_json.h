@@ -13,6 +13,8 @@ namespace apps {
 
 /// A row as an object of its own; further fields may be written before `end_object()`.
 void begin_row(base::JsonWriter& json, const ports::TimelineRow& row);
+/// Fields of one run of a recorder, into an object that is already open.
+void write_totals(base::JsonWriter& json, const model::RecordingTotals& totals);
 void write_gap(base::JsonWriter& json, const model::RecordedGap& gap);
 
 /// The fields of an answer about the past, into an object that is already open.

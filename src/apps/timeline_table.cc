@@ -13,7 +13,33 @@ using model::OwnerProof;
 using model::RecordedSocket;
 using model::SocketRole;
 
-std::string what(const RecordedSocket& socket) {
+std::string lasted(const RecordedSocket& socket) {
+  if (model::is_moment(socket.role)) return "-";
+  if (!socket.closed_boot_us) return "open";
+  // A latest guess at either end makes the length one too.
+  const char* guess = socket.opened_before || socket.close_unseen ? "~" : "";
+  return guess + lifetime_in_words(*socket.closed_boot_us - socket.opened_boot_us);
+}
+
+Tone tone_of(const RecordedSocket& socket) {
+  switch (socket.role) {
+    case SocketRole::kConnectFailed:
+    case SocketRole::kBindFailed:
+    case SocketRole::kRefused:
+      return Tone::kWarning;
+    case SocketRole::kListener:
+      return Tone::kStrong;
+    case SocketRole::kOutgoing:
+    case SocketRole::kIncoming:
+    case SocketRole::kBound:
+      break;
+  }
+  return Tone::kPlain;
+}
+
+}  // namespace
+
+std::string row_kind_in_words(const RecordedSocket& socket) {
   std::string out(model::protocol_name(socket.protocol));
   switch (socket.role) {
     case SocketRole::kListener:
@@ -34,15 +60,7 @@ std::string what(const RecordedSocket& socket) {
   return out;
 }
 
-std::string lasted(const RecordedSocket& socket) {
-  if (model::is_moment(socket.role)) return "-";
-  if (!socket.closed_boot_us) return "open";
-  // A latest guess at either end makes the length one too.
-  const char* guess = socket.opened_before || socket.close_unseen ? "~" : "";
-  return guess + lifetime_in_words(*socket.closed_boot_us - socket.opened_boot_us);
-}
-
-std::string process_of(const ports::TimelineRow& row) {
+std::string row_holder_in_words(const ports::TimelineRow& row) {
   if (row.owner) {
     std::string out = row.owner->command.empty() ? "(ended unseen)" : row.owner->command;
     if (!row.also_held_by.empty()) out += " +" + std::to_string(row.also_held_by.size());
@@ -52,24 +70,6 @@ std::string process_of(const ports::TimelineRow& row) {
   if (row.socket.role == SocketRole::kRefused) return "-";
   return row.socket.owner_reason == "kernel" ? "(kernel)" : "(not known)";
 }
-
-Tone tone_of(const RecordedSocket& socket) {
-  switch (socket.role) {
-    case SocketRole::kConnectFailed:
-    case SocketRole::kBindFailed:
-    case SocketRole::kRefused:
-      return Tone::kWarning;
-    case SocketRole::kListener:
-      return Tone::kStrong;
-    case SocketRole::kOutgoing:
-    case SocketRole::kIncoming:
-    case SocketRole::kBound:
-      break;
-  }
-  return Tone::kPlain;
-}
-
-}  // namespace
 
 Table timeline_table() {
   return Table({{.header = "OPENED", .right = true},
@@ -91,11 +91,11 @@ void add_row(Table& table, const ports::TimelineRow& row, const std::string& day
   if (socket.opened_before) opened.insert(0, "<");
   table.cell(opened, Tone::kFaint);
   table.cell(lasted(socket));
-  table.cell(what(socket), tone_of(socket));
+  table.cell(row_kind_in_words(socket), tone_of(socket));
   table.cell(model::to_string(socket.local));
   table.cell(socket.remote.port == 0 ? "-" : model::to_string(socket.remote));
   table.cell(row.owner ? std::to_string(row.owner->pid) : "-");
-  table.cell(base::escape_for_terminal(process_of(row)));
+  table.cell(base::escape_for_terminal(row_holder_in_words(row)));
 }
 
 std::string gap_in_words(const model::RecordedGap& gap) {

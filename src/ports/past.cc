@@ -148,7 +148,7 @@ bool PastAnswer::held() const {
 }
 
 bool PastAnswer::needs_attention() const {
-  return coverage.covered != Covered::kAll || more ||
+  return coverage.covered != Covered::kAll || more || own_only ||
          std::ranges::any_of(groups, [](const PastGroup& group) {
            return group.relation == PastRelation::kHeld && !group.settled();
          });
@@ -241,6 +241,9 @@ std::string past_headline(const PastAnswer& answer) {
              ", but not all of that time was recorded.";
     case Covered::kAll:
       break;
+  }
+  if (answer.own_only) {
+    return "No program of yours held " + asked + " " + when + "; root sees the others.";
   }
   return "Nobody held " + asked + " " + when + ".";
 }

@@ -48,10 +48,12 @@ struct PastAnswer {
   Coverage coverage;
   int64_t oldest_us = 0;  ///< how far back answers reach; 0 = no timeline
   int64_t recorded_until_us = 0;
-  bool more = false;  ///< there were more rows than are told
+  bool more = false;      ///< there were more rows than are told
+  bool own_only = false;  ///< only sockets of the user who asks could be seen
 
   [[nodiscard]] bool held() const;
-  /// Exit code 1: part of the time was not recorded, a holder could not be named, or rows were cut.
+  /// Exit code 1: part of the time was not recorded, a holder could not be named or seen, or rows
+  /// were cut.
   [[nodiscard]] bool needs_attention() const;
 };
 

@@ -70,6 +70,8 @@ class HelpExamples(harness.SystemTest):
                 command = line.split("#")[0].split("|")[0].strip()
                 if "--json" not in command or "'" in command:
                     continue
+                if name in ("record", "watch"):
+                    continue  # one needs rights, the other a recorder
                 with self.subTest(command=command):
                     json.loads(self.twinport(*command.split()[1:]).out)
 

@@ -113,7 +113,9 @@ class JsonSchema(harness.SystemTest):
             self.skipTest("BPF is refused here")
         box = self.crowd()
         self.collect("who-at", "who", "22", "--at", "-10m")
+        self.collect("status", "status")
         self.collect("record", "record", "--for", "1s")
+        self.collect("status", "status")
         self.collect("timeline", "timeline", "tcp", "--since", "-1h")
         listener = next(s for s in self.inventory("tcp listen", box=box)["sockets"])
         for words in ([listener["local"]["port"], "--at", "now"], ["1-65535", "--at", "-1m"],
