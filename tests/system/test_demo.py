@@ -1,5 +1,7 @@
-"""The demonstration answers for a port that is in use, then for 1744 and 56744."""
+"""The demonstration answers for a port that is in use, then for 1744 and 56744, and then names the
+program behind a connection that is already gone."""
 
+import re
 import sys
 import unittest
 
@@ -24,6 +26,14 @@ class Demo(harness.SystemTest):
         self.assertIn("$ twinport explain 1744", done.out)
         self.assertIn("ncpm-ft", done.out)
         self.assertIn("$ twinport explain 56744", done.out)
+        if not harness.bpf_works():
+            return
+        asked = re.search(r"accepted a connection from 127\.0\.0\.1:(\d+)", done.out)
+        self.assertIsNotNone(asked, str(done))
+        port = asked.group(1)
+        self.assertRegex(done.out, rf"\(pid \d+\) held port {port} of 127\.0\.0\.1 between")
+        self.assertRegex(done.out, rf"was connected from port {port}/tcp to 127\.0\.0\.1:\d+\.")
+        self.assertNotIn("Not recorded", done.out)
 
 
 if __name__ == "__main__":
