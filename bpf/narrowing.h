@@ -12,8 +12,8 @@ bool asked_only = false;  // sockets in `asked`
 
 #define ASKED_MAX 16384
 
-// The sockets in question, by cookie; descriptors also by inode, with a mark. Room is taken as it
-// is needed.
+// The sockets in question: in tables by cookie, through descriptors by where they are in memory or
+// by inode, with a mark. Room is taken as it is needed.
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(map_flags, BPF_F_NO_PREALLOC);

@@ -49,6 +49,7 @@ void descriptors_narrow(struct descriptor_programs* loaded, const struct narrowi
   loaded->bss->listeners_only = narrowing->listeners_only;
   loaded->bss->own_namespace_only = narrowing->own_namespace_only;
   loaded->bss->asked_only = narrowing->asked_only;
+  loaded->bss->some_by_inode = narrowing->some_by_inode;
 }
 
 int descriptors_ask(struct descriptor_programs* loaded, uint64_t key) {

@@ -16,6 +16,7 @@ struct narrowing {
   bool listeners_only;
   bool own_namespace_only;  // descriptors alone: of the thread that reads them
   bool asked_only;          // sockets that were asked for
+  bool some_by_inode;       // descriptors alone: some of those by inode
   bool facts_always;        // tables alone: also of sockets that a descriptor must lead to
 };
 
@@ -28,8 +29,8 @@ void descriptors_free(struct descriptor_programs* loaded);
 // For all streams that are read from here on: one narrowing at a time.
 void descriptors_narrow(struct descriptor_programs* loaded, const struct narrowing* narrowing);
 
-// Asks for a socket by its cookie, or by its inode through descriptors_key_of_inode(). -E2BIG when
-// there is no room for more.
+// Asks for a socket by table_record::socket, or by its inode through descriptors_key_of_inode().
+// -E2BIG when there is no room for more.
 static inline uint64_t descriptors_key_of_inode(uint64_t inode) {
   return inode | UINT64_C(1) << 63;
 }
@@ -45,7 +46,7 @@ struct table_programs;
 int tables_load(struct table_programs** loaded);
 void tables_free(struct table_programs* loaded);
 void tables_narrow(struct table_programs* loaded, const struct narrowing* narrowing);
-int tables_ask(struct table_programs* loaded, uint64_t cookie);  // as above
+int tables_ask(struct table_programs* loaded, uint64_t cookie);
 void tables_ask_no_more(struct table_programs* loaded, uint64_t cookie);
 
 // Streams of struct socket_listing, from the tables of the network namespace that the calling

@@ -3,7 +3,7 @@
 // docs/formats/socket-record.md says more.
 //
 //   descriptor stream := { socket_record }
-//   table stream      := { socket_listing [ socket_facts ] }
+//   table stream      := { socket_listing | table_record }
 //
 // Integers are in host byte order, since the bytes never leave the machine that made them; ports
 // are plain numbers; addresses are in network byte order. Padding is zero. A change of either
@@ -62,14 +62,20 @@ enum socket_evidence_flags {
 };
 
 // One socket of a table. Where somebody must hold a descriptor for it, the record of that
-// descriptor has the facts, and there is no need for a second copy; else they follow.
+// descriptor has the facts, and there is no need for a second copy; else a table_record has them.
 struct socket_listing {
-  __u16 size;  // of this record, with the facts if it has them
+  __u16 size;  // of this record, or of the table_record that it begins
   __u8 version;
   __u8 flags;  // enum socket_evidence_flags; without facts just SOCKET and FILE
   __u32 reserved;
   __u64 cookie;  // never 0
   __u64 inode;   // 0 where no descriptor can lead to it, and without facts
+};
+
+struct table_record {
+  struct socket_listing listing;
+  struct socket_facts facts;
+  __u64 socket;  // where the half is in memory that descriptors lead to: to ask for it; 0 = none
 };
 
 #ifdef __cplusplus
@@ -88,4 +94,6 @@ SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_record, facts) == 40, "lay
 SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_record, command) == 104, "layout");
 SOCKET_RECORD_ASSERT(sizeof(struct socket_listing) == 24, "layout of socket_listing");
 SOCKET_RECORD_ASSERT(__builtin_offsetof(struct socket_listing, cookie) == 8, "layout");
+SOCKET_RECORD_ASSERT(sizeof(struct table_record) == 96, "layout of table_record");
+SOCKET_RECORD_ASSERT(__builtin_offsetof(struct table_record, socket) == 88, "layout");
 #undef SOCKET_RECORD_ASSERT

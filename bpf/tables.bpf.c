@@ -4,11 +4,6 @@
 
 bool facts_always = false;  // also of sockets that a descriptor must lead to
 
-struct listing_with_facts {
-  struct socket_listing listing;
-  struct socket_facts facts;
-};
-
 // Where a descriptor must lead to this very socket, its cookie will do. (The socket half of a
 // Multipath TCP subflow leads elsewhere.) Nearly all sockets end here, so this looks at no more of
 // their memory than it must.
@@ -22,11 +17,12 @@ static __always_inline void write_short(struct seq_file* stream, __u64 cookie) {
   bpf_seq_write(stream, (void*)&listing, sizeof listing);
 }
 
-static __always_inline void begin_long(struct listing_with_facts* record, struct sock* sk,
+static __always_inline void begin_long(struct table_record* record, struct sock* sk,
                                        struct socket* socket) {
   record->listing.size = sizeof *record;
   record->listing.version = SOCKET_RECORD_VERSION;
   if (socket) {
+    record->socket = (__u64)socket;
     record->listing.flags |= SOCKET_EVIDENCE_SOCKET;
     if (BPF_CORE_READ(socket, file)) record->listing.flags |= SOCKET_EVIDENCE_FILE;
     record->listing.inode = inode_of(socket);
@@ -47,7 +43,7 @@ static __always_inline void list_tcp_sock(struct seq_file* stream, struct tcp_so
     write_short(stream, cookie);
     return;
   }
-  struct listing_with_facts record = {.listing = {.cookie = cookie}};
+  struct table_record record = {.listing = {.cookie = cookie}};
   begin_long(&record, sk, socket);
   if (bpf_core_field_exists(tcp->is_mptcp) && tcp->is_mptcp) {
     record.listing.flags |= SOCKET_EVIDENCE_MPTCP;
@@ -58,7 +54,7 @@ static __always_inline void list_tcp_sock(struct seq_file* stream, struct tcp_so
 
 // A handshake or a time-wait: less than a struct sock, and nobody's.
 static __always_inline void list_mini(struct seq_file* stream, struct sock_common* common) {
-  struct listing_with_facts record = {
+  struct table_record record = {
       .listing = {.size = sizeof record,
                   .version = SOCKET_RECORD_VERSION,
                   .cookie = bpf_get_socket_cookie(common)},
@@ -104,7 +100,7 @@ int list_udp(struct bpf_iter__udp* ctx) {
     write_short(stream, cookie);
     return 0;
   }
-  struct listing_with_facts record = {.listing = {.cookie = cookie}};
+  struct table_record record = {.listing = {.cookie = cookie}};
   begin_long(&record, sk, socket);
   fill_other_queues(&record.facts, sk);
   bpf_seq_write(stream, &record, sizeof record);

@@ -105,26 +105,29 @@ base::Result<void> take(std::span<const std::byte>& bytes, socket_record& record
 
 base::Result<void> take(std::span<const std::byte>& bytes, TableEntry& entry) {
   constexpr const char* kName = "table record";
-  constexpr size_t kWithFacts = sizeof(socket_listing) + sizeof(socket_facts);
   socket_listing listing;
   if (bytes.size() < sizeof listing) return refuse_short(kName, bytes.size(), sizeof listing);
   std::memcpy(&listing, bytes.data(), sizeof listing);
-  if ((listing.size != sizeof listing && listing.size != kWithFacts) ||
+  if ((listing.size != sizeof listing && listing.size != sizeof(table_record)) ||
       listing.version != SOCKET_RECORD_VERSION) {
     return refuse_kind(kName, listing.size, listing.version, sizeof listing);
   }
   if (bytes.size() < listing.size) return refuse_short(kName, bytes.size(), listing.size);
   std::optional<socket_facts> facts;
-  if (listing.size == kWithFacts) {
-    facts.emplace();
-    std::memcpy(&*facts, bytes.data() + sizeof listing, sizeof *facts);
-    if (auto checked = check_facts(kName, *facts); !checked) return checked;
+  uint64_t socket = 0;
+  if (listing.size == sizeof(table_record)) {
+    table_record whole;
+    std::memcpy(&whole, bytes.data(), sizeof whole);
+    if (auto checked = check_facts(kName, whole.facts); !checked) return checked;
+    facts = whole.facts;
+    socket = whole.socket;
   } else if (listing.flags != (SOCKET_EVIDENCE_SOCKET | SOCKET_EVIDENCE_FILE)) {
     return refuse(kName, "it has neither facts nor a descriptor that has them");
   }
   if (listing.cookie == 0) return refuse(kName, "it has no cookie");
   entry.listing = listing;
   entry.facts = facts;
+  entry.socket = socket;
   bytes = bytes.subspan(listing.size);
   return {};
 }

@@ -25,6 +25,7 @@ base::Result<void> take(std::span<const std::byte>& bytes, socket_record& record
 struct TableEntry {
   socket_listing listing{};
   std::optional<socket_facts> facts;
+  uint64_t socket = 0;  ///< table_record::socket; 0 without facts
 };
 base::Result<void> take(std::span<const std::byte>& bytes, TableEntry& entry);
 

@@ -161,13 +161,10 @@ TEST(SocketRecord, ReadsACommandThatFillsItsField) {
   EXPECT_EQ(format::command_of(record), std::string(16, 'x'));
 }
 
-struct Listed {
-  socket_listing listing{};
-  socket_facts facts{};
-};
+using Listed = table_record;
 
 Listed listed() {
-  Listed out;
+  Listed out{};
   out.listing.size = sizeof out.listing;
   out.listing.version = SOCKET_RECORD_VERSION;
   out.listing.flags = SOCKET_EVIDENCE_SOCKET | SOCKET_EVIDENCE_FILE;
@@ -183,7 +180,7 @@ TEST(TableRecord, HasNoFactsOfItsOwnWhereADescriptorHasThem) {
   EXPECT_EQ(format::size_of_next(bytes), sizeof record.listing);
   format::TableEntry entry;
   ASSERT_TRUE(format::take(bytes, entry));
-  EXPECT_EQ(bytes.size(), sizeof record.facts);
+  EXPECT_EQ(bytes.size(), sizeof record - sizeof record.listing);
   EXPECT_EQ(entry.listing.cookie, 9U);
   EXPECT_FALSE(entry.facts.has_value());
 }
@@ -192,11 +189,13 @@ TEST(TableRecord, BringsTheFactsOfWhatNoDescriptorLeadsTo) {
   Listed record = listed();
   record.listing.size = sizeof record;
   record.listing.inode = 0;
+  record.socket = 77;
   Bytes bytes = bytes_of(record);
   format::TableEntry entry;
   ASSERT_TRUE(format::take(bytes, entry));
   EXPECT_TRUE(bytes.empty());
   ASSERT_TRUE(entry.facts.has_value());
+  EXPECT_EQ(entry.socket, 77U);
   EXPECT_EQ(format::socket_of(0, 9, *entry.facts).state, model::SocketState::kListen);
 }
 

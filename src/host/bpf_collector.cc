@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -18,6 +19,7 @@
 #include <system_error>
 #include <thread>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -38,9 +40,8 @@ using model::Socket;
 // Namespaces kept open between the two looks because only a descriptor leads to them.
 constexpr size_t kReachedMax = 64;
 
-// Namespaces whose listeners are read beforehand. Where there are more, entering each once again
-// costs more than it saves.
-constexpr size_t kQuickNamespacesMax = 8;
+// How long a list of namespaces is taken to be true.
+constexpr std::chrono::seconds kNamespacesKeep{1};
 
 // Descriptors to try before such a namespace is given up: rights rarely differ between them.
 constexpr int kAttemptsMax = 8;
@@ -81,7 +82,7 @@ bool is_kernels_own(uint8_t flags) {
 
 std::optional<uint8_t> flags_of(const Evidence& evidence, const Socket& socket) {
   const auto found = evidence.find(socket.cookie);
-  return found == evidence.end() ? std::nullopt : std::optional(found->second);
+  return found == evidence.end() ? std::nullopt : std::optional(found->second.flags);
 }
 
 bool has_holder(const std::vector<model::Holder>& holders, const Socket& socket) {
@@ -100,10 +101,6 @@ void want(const ListedOrRef& socket, WantedByNamespace& wanted) {
   (socket.protocol == Protocol::kUdp ? in.udp : in.tcp).insert(socket.cookie);
 }
 
-/// The cookies of listeners that stood before the walk of the descriptors began. If one stands
-/// there after the walk too, then the walk would have come by its descriptor.
-using StoodBefore = std::unordered_set<uint64_t>;
-
 class BpfCollector final : public ports::SocketSource {
  public:
   BpfCollector(BpfSockets programs, base::Result<NamespaceList> namespaces, std::string why)
@@ -112,42 +109,39 @@ class BpfCollector final : public ports::SocketSource {
   base::Result<ports::RawInventory> read(const ports::InventoryRequest& request) override;
   base::Result<std::vector<ports::HoldingEvidence>> look_again(
       const std::vector<Socket>& ownerless, std::vector<model::Holder>& late_holders) override;
+  void end_look() override;
 
  private:
   void describe(model::CollectorReport& report, const ports::InventoryRequest& request) const;
-  base::Result<void> read_own_listeners(TableStream& tcp, uint32_t netns, TablePart& part);
-  void note_listeners(std::optional<model::PortRange> ports, uint32_t netns);
-  void note_foreign_listeners(std::optional<model::PortRange> ports, const NamespaceList& list);
+  const base::Result<NamespaceList>& namespaces();
   base::Result<void> read_both(const ports::InventoryRequest& request, ports::RawInventory& raw,
                                base::Result<HeldSockets>& held);
   void add_entry(const format::TableEntry& entry, uint32_t netns, Protocol protocol,
                  TablePart& part);
   base::Result<void> read_whole(base::Result<TableStream> stream, uint32_t netns, Protocol protocol,
                                 TablePart& part);
-  [[nodiscard]] TableFunction beside_tcp(const ports::InventoryRequest& request, bool bound);
-  [[nodiscard]] TableFunction whole_reader(const ports::InventoryRequest& request);
-  base::Result<void> run_in(uint32_t netns, const std::function<base::Result<void>()>& work);
-  [[nodiscard]] bool sees_every_process() const;
+  [[nodiscard]] TableFunction whole_reader(const ports::InventoryRequest& request, bool bound);
   void read_hidden_namespaces(const HeldSockets& held, const ports::InventoryRequest& request,
                               ports::RawInventory& raw);
-  base::Result<std::vector<Socket>> look_up(const std::vector<ports::ListedRef>& refs);
+  base::Result<base::Fd> open_namespace(uint32_t netns);
+  base::Result<void> run_in(uint32_t netns, const std::function<base::Result<void>()>& work);
+  ports::RawInventory::LookedUp look_up(const std::vector<ports::ListedRef>& refs);
   base::Result<std::set<uint32_t>> find_in_tables(const WantedByNamespace& wanted,
-                                                  Evidence& evidence, std::vector<Socket>* sockets);
+                                                  Evidence& evidence, std::vector<Socket>* sockets,
+                                                  std::string* why);
   base::Result<void> find_late_holders(const std::vector<Socket>& ownerless,
                                        SecondLookFindings& findings);
-  std::vector<Socket> settle_listeners(const std::vector<Socket>& ownerless,
-                                       std::vector<ports::HoldingEvidence>& out);
+  void find_listeners(const std::vector<Socket>& questions, SecondLookFindings& findings);
+  bool sees_every_process();
 
   BpfSockets programs_;
   std::string why_;
-  bool sees_every_process_ = is_in_initial_pid_namespace();
-  base::Result<NamespaceList> namespaces_;  // as the last reading found them
-  bool namespaces_are_new_ = true;          // and none has used them yet
+  bool in_first_pid_namespace_ = is_in_initial_pid_namespace();
+  base::Result<NamespaceList> namespaces_;
+  std::chrono::steady_clock::time_point namespaces_found_ = std::chrono::steady_clock::now();
   std::map<uint32_t, base::Fd> reached_;
-  StoodBefore stood_before_;
-  std::mutex listener_flags_mutex_;
-  std::vector<std::pair<uint64_t, uint8_t>> listener_flags_;  // by cookie, as the tables had them
-  Evidence looked_up_;
+  std::mutex seen_mutex_;
+  Evidence seen_;  // what the tables that were read last showed of sockets that came with facts
 };
 
 void BpfCollector::describe(model::CollectorReport& report,
@@ -157,30 +151,40 @@ void BpfCollector::describe(model::CollectorReport& report,
   report.blind_spots.emplace_back(
       "Who holds a socket that is in flight between processes or registered with io_uring cannot "
       "be told, only that somebody does.");
-  if (request.tcp_detail || request.listeners_only) {
-    // sock_diag, which lists them, is asked; or they are not.
-  } else if (!request.ports) {
-    report.blind_spots.emplace_back(
-        "A TCP socket that is only bound, and held by nobody in sight, is listed only when its "
-        "port "
-        "is asked for.");
-  } else if (request.all_namespaces) {
-    report.blind_spots.emplace_back(
-        "A TCP socket that is only bound, and held by nobody in sight, is not listed in other "
-        "network namespaces than our own.");
+  constexpr const char* kOnlyBound =
+      "A TCP socket that is only bound, and held by nobody in sight, ";
+  if (!request.tcp_detail && !request.ports) {
+    report.blind_spots.push_back(std::string(kOnlyBound) +
+                                 "is listed only when its port is asked for.");
+  } else if (!request.tcp_detail && request.all_namespaces) {
+    report.blind_spots.push_back(std::string(kOnlyBound) +
+                                 "is not listed in other network namespaces than our own.");
   }
-  if (!sees_every_process_) report.blind_spots.emplace_back(kOutsidersUnseen);
+  if (!in_first_pid_namespace_) report.blind_spots.emplace_back(kOutsidersUnseen);
+}
+
+/// Every network namespace, as found not long ago.
+const base::Result<NamespaceList>& BpfCollector::namespaces() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!namespaces_ || now - namespaces_found_ > kNamespacesKeep) {
+    namespaces_ = find_net_namespaces();
+    namespaces_found_ = now;
+  }
+  return namespaces_;
+}
+
+void BpfCollector::end_look() {
+  // An open namespace lives on, with its ports and addresses: nothing of it may stay with us.
+  reached_.clear();
+  seen_.clear();
 }
 
 base::Result<ports::RawInventory> BpfCollector::read(const ports::InventoryRequest& request) {
   ports::RawInventory raw;
   describe(raw.report, request);
-  reached_.clear();
-  stood_before_.clear();
-  listener_flags_.clear();
-  looked_up_.clear();
+  end_look();
   // Where many sockets belong to processes out of our sight, we need the facts from the tables.
-  programs_.narrow_to(request, !sees_every_process_);
+  programs_.narrow_to(request, !in_first_pid_namespace_);
   base::Result<HeldSockets> held = HeldSockets{};
   if (auto tables = read_both(request, raw, held); !tables) return std::unexpected(tables.error());
   if (!held) return std::unexpected(held.error());
@@ -206,9 +210,9 @@ void BpfCollector::add_entry(const format::TableEntry& entry, uint32_t netns, Pr
   Socket socket = format::socket_of(listing.inode, listing.cookie, *entry.facts);
   socket.netns = netns;
   socket.mptcp |= (listing.flags & SOCKET_EVIDENCE_MPTCP) != 0;
-  if (protocol == Protocol::kTcp && socket.state == model::SocketState::kListen) {
-    const std::lock_guard lock(listener_flags_mutex_);
-    listener_flags_.emplace_back(listing.cookie, listing.flags);
+  if ((listing.flags & SOCKET_EVIDENCE_SOCKET) != 0) {
+    const std::lock_guard lock(seen_mutex_);
+    seen_[listing.cookie] = {.flags = listing.flags, .socket = entry.socket};
   }
   part.listed.push_back(std::move(socket));
 }
@@ -224,110 +228,46 @@ base::Result<void> BpfCollector::read_whole(base::Result<TableStream> stream, ui
   }
 }
 
-/// UDP, and what the kernel's walks do not come by.
-TableFunction BpfCollector::beside_tcp(const ports::InventoryRequest& request, bool bound) {
+/// All tables of one namespace. The search for sockets that are only bound takes as long as all
+/// else together: it is made where somebody may be in want of a port that seems free.
+TableFunction BpfCollector::whole_reader(const ports::InventoryRequest& request, bool bound) {
+  if (request.tcp_detail) return diag_reader(request);
   return [this, rest = rest_reader(request, bound)](uint32_t netns, TablePart& part) {
-    auto udp = read_whole(programs_.open_udp(), netns, Protocol::kUdp, part);
-    return udp ? rest(netns, part) : udp;
+    auto read = read_whole(programs_.open_tcp(), netns, Protocol::kTcp, part);
+    if (read) read = read_whole(programs_.open_udp(), netns, Protocol::kUdp, part);
+    return read ? rest(netns, part) : read;
   };
 }
 
-TableFunction BpfCollector::whole_reader(const ports::InventoryRequest& request) {
-  return [this, beside = beside_tcp(request, false)](uint32_t netns, TablePart& part) {
-    auto tcp = read_whole(programs_.open_tcp(), netns, Protocol::kTcp, part);
-    return tcp ? beside(netns, part) : tcp;
-  };
-}
-
-/// The part of our own TCP table that is read before the descriptors are, and what came along.
-base::Result<void> BpfCollector::read_own_listeners(TableStream& tcp, uint32_t netns,
-                                                    TablePart& part) {
-  constexpr auto kListen = static_cast<uint8_t>(model::SocketState::kListen);
-  bool more = true;
-  bool only_listeners = true;
-  while (more && only_listeners) {
-    const auto read = tcp.read_some([&](const format::TableEntry& entry) {
-      add_entry(entry, netns, Protocol::kTcp, part);
-      if (entry.facts && entry.facts->state == kListen) {
-        stood_before_.insert(entry.listing.cookie);
-      } else {
-        only_listeners = false;
-      }
-    });
-    if (!read) return std::unexpected(read.error());
-    more = *read;
-  }
-  return {};
-}
-
-/// The same by sock_diag, which need not go through connections. Only a help, so what cannot be
-/// read is passed over.
-void BpfCollector::note_listeners(std::optional<model::PortRange> ports, uint32_t netns) {
-  const auto listeners = read_tcp_listeners(ports, netns);
-  if (!listeners) return;
-  for (const Socket& socket : *listeners) stood_before_.insert(socket.cookie);
-}
-
-void BpfCollector::note_foreign_listeners(std::optional<model::PortRange> ports,
-                                          const NamespaceList& list) {
-  if (list.namespaces.size() > 1 + kQuickNamespacesMax) return;
-  for (const NamespaceRef& ref : list.namespaces) {
-    if (ref.own) continue;
-    const auto space = open_net_namespace(ref);
-    if (!space) continue;
-    std::ignore = run_in_net_namespace(space->get(), [&]() -> base::Result<void> {
-      note_listeners(ports, ref.inode);
-      return {};
-    });
-  }
-}
-
-/// Tables on this thread and those of other namespaces, descriptors on one more: so that two cores
-/// are always at work, the walk of the descriptors being the longest piece.
+/// Descriptors on one thread, our tables on this one, other namespaces' on more: so that two cores
+/// are always at work.
 base::Result<void> BpfCollector::read_both(const ports::InventoryRequest& request,
                                            ports::RawInventory& raw,
                                            base::Result<HeldSockets>& held) {
-  if (!std::exchange(namespaces_are_new_, false)) namespaces_ = find_net_namespaces();
-  if (!namespaces_) return std::unexpected(namespaces_.error());
-  base::Result<NamespaceList> own_alone = list_namespaces(false);
-  if (!own_alone) return std::unexpected(own_alone.error());
-  const NamespaceList& list = request.all_namespaces ? *namespaces_ : *own_alone;
-  if (!request.tcp_detail) note_foreign_listeners(request.ports, list);
-
+  const auto read_held = [&] { held = programs_.read_descriptors(); };
   std::thread worker;
-  const auto start_reading_held = [&] {
-    const auto read_held = [&] { held = programs_.read_descriptors(); };
-    try {
-      worker = std::thread(read_held);
-    } catch (const std::system_error&) {
-      read_held();
-    }
-  };
-  const TableFunction whole = request.tcp_detail ? diag_reader(request) : whole_reader(request);
-  // The search for sockets that are only bound takes as long as all else together: it is made where
-  // somebody may be in want of a port that seems free.
-  const TableFunction beside = beside_tcp(request, request.ports.has_value());
-  const auto thread = std::this_thread::get_id();
-  const auto read = [&](uint32_t netns, TablePart& part) -> base::Result<void> {
-    // Our own namespace, and no other, is read in this thread.
-    if (std::this_thread::get_id() != thread) return whole(netns, part);
-    if (request.tcp_detail) {
-      start_reading_held();
-      return whole(netns, part);
-    }
-    auto tcp = programs_.open_tcp();
-    if (!tcp) return std::unexpected(tcp.error());
-    if (request.ports || request.listeners_only) {
-      // The walk of a table that finds little does not pause behind its listeners.
-      note_listeners(request.ports, netns);
-    } else if (auto listeners = read_own_listeners(*tcp, netns, part); !listeners) {
-      return listeners;
-    }
-    start_reading_held();
-    if (auto rest = read_whole(std::move(tcp), netns, Protocol::kTcp, part); !rest) return rest;
-    return beside(netns, part);
-  };
-  auto tables = read_listed_namespaces(list, read, raw);
+  try {
+    worker = std::thread(read_held);
+  } catch (const std::system_error&) {
+    read_held();
+  }
+  const base::Result<NamespaceList> list =
+      request.all_namespaces ? namespaces() : list_namespaces(false);
+  base::Result<void> tables;
+  if (list) {
+    const TableFunction own = whole_reader(request, request.ports.has_value());
+    const TableFunction foreign = whole_reader(request, false);
+    const auto thread = std::this_thread::get_id();
+    tables = read_listed_namespaces(
+        *list,
+        [&](uint32_t netns, TablePart& part) {
+          // Our own namespace, and no other, is read in this thread.
+          return std::this_thread::get_id() == thread ? own(netns, part) : foreign(netns, part);
+        },
+        raw);
+  } else {
+    tables = std::unexpected(list.error());
+  }
   if (worker.joinable()) worker.join();
   return tables;
 }
@@ -355,8 +295,8 @@ void BpfCollector::read_hidden_namespaces(const HeldSockets& held,
     }
     unreached.erase(netns);
     known.insert(netns);
-    const TableFunction whole = request.tcp_detail ? diag_reader(request) : whole_reader(request);
-    if (auto read = read_one_namespace(space->get(), "", whole, raw); !read) {
+    if (auto read = read_one_namespace(space->get(), "", whole_reader(request, false), raw);
+        !read) {
       unreached[netns].why = read.error().message;
     } else if (reached_.size() < kReachedMax) {
       reached_.emplace(netns, std::move(*space));
@@ -374,6 +314,24 @@ void BpfCollector::read_hidden_namespaces(const HeldSockets& held,
   }
 }
 
+/// A namespace that was read before, by the list or, once more, by a new one: it may have outlived
+/// the processes through which it was reached.
+base::Result<base::Fd> BpfCollector::open_namespace(uint32_t netns) {
+  base::Error error{
+      .kind = base::ErrorKind::kNotFound,
+      .message = "network namespace " + std::to_string(netns) + " cannot be reached any more"};
+  for (const bool again : {false, true}) {
+    if (again) namespaces_ = find_net_namespaces();
+    if (!namespaces_) return std::unexpected(namespaces_.error());
+    const auto ref = std::ranges::find(namespaces_->namespaces, netns, &NamespaceRef::inode);
+    if (ref == namespaces_->namespaces.end()) continue;
+    auto space = open_net_namespace(*ref);
+    if (space) return space;
+    error = space.error();
+  }
+  return std::unexpected(error);
+}
+
 /// Does the work in a namespace that was seen before: in this thread in our own.
 base::Result<void> BpfCollector::run_in(uint32_t netns,
                                         const std::function<base::Result<void>()>& work) {
@@ -381,21 +339,17 @@ base::Result<void> BpfCollector::run_in(uint32_t netns,
   if (const auto reached = reached_.find(netns); reached != reached_.end()) {
     return run_in_net_namespace(reached->second.get(), work);
   }
-  if (!namespaces_) return std::unexpected(namespaces_.error());
-  const auto ref = std::ranges::find(namespaces_->namespaces, netns, &NamespaceRef::inode);
-  if (ref == namespaces_->namespaces.end()) {
-    return base::fail(base::ErrorKind::kNotFound, "network namespace " + std::to_string(netns) +
-                                                      " has ended since it was first seen");
-  }
-  const auto space = open_net_namespace(*ref);
+  const auto space = open_namespace(netns);
   if (!space) return std::unexpected(space.error());
   return run_in_net_namespace(space->get(), work);
 }
 
-/// Adds what each namespace's tables tell, and answers which of them could be read.
+/// Adds what each namespace's tables tell, and answers which of them could be read; `why` is the
+/// last reason for one that could not.
 base::Result<std::set<uint32_t>> BpfCollector::find_in_tables(const WantedByNamespace& wanted,
                                                               Evidence& evidence,
-                                                              std::vector<Socket>* sockets) {
+                                                              std::vector<Socket>* sockets,
+                                                              std::string* why) {
   std::set<uint32_t> readable;
   if (wanted.empty()) return readable;
   std::vector<uint64_t> cookies;
@@ -403,12 +357,16 @@ base::Result<std::set<uint32_t>> BpfCollector::find_in_tables(const WantedByName
     cookies.insert(cookies.end(), in.tcp.begin(), in.tcp.end());
     cookies.insert(cookies.end(), in.udp.begin(), in.udp.end());
   }
-  if (auto asked = programs_.ask_for(cookies, {}); !asked) return std::unexpected(asked.error());
+  if (auto asked = programs_.ask_tables(cookies); !asked) return std::unexpected(asked.error());
   for (const auto& [netns, in] : wanted) {
     const size_t known = sockets == nullptr ? 0 : sockets->size();
     const auto read =
         run_in(netns, [&] { return programs_.find_in_tables(in, evidence, sockets); });
-    if (read) readable.insert(netns);
+    if (read) {
+      readable.insert(netns);
+    } else if (why != nullptr) {
+      *why = read.error().message;
+    }
     for (size_t i = known; sockets != nullptr && i < sockets->size(); ++i) {
       (*sockets)[i].netns = netns;
     }
@@ -416,35 +374,46 @@ base::Result<std::set<uint32_t>> BpfCollector::find_in_tables(const WantedByName
   return readable;
 }
 
-base::Result<std::vector<Socket>> BpfCollector::look_up(const std::vector<ports::ListedRef>& refs) {
+ports::RawInventory::LookedUp BpfCollector::look_up(const std::vector<ports::ListedRef>& refs) {
   WantedByNamespace wanted;
   for (const auto& ref : refs) want(ref, wanted);
-  std::vector<Socket> sockets;
-  const auto readable = find_in_tables(wanted, looked_up_, &sockets);
-  if (!readable) return std::unexpected(readable.error());
-  return sockets;
+  ports::RawInventory::LookedUp out;
+  const auto readable = find_in_tables(wanted, seen_, &out.sockets, &out.why);
+  if (!readable) {
+    out.why = readable.error().message;
+    out.unread = refs.size();
+    return out;
+  }
+  for (const auto& [netns, in] : wanted) {
+    if (!readable->contains(netns)) out.unread += in.tcp.size() + in.udp.size();
+  }
+  return out;
 }
 
 /// A process that hides its namespaces from us may be hidden from our programs too.
-bool BpfCollector::sees_every_process() const {
-  return sees_every_process_ && namespaces_ && namespaces_->processes_hidden == 0;
+bool BpfCollector::sees_every_process() {
+  const auto& list = namespaces();
+  return in_first_pid_namespace_ && list && list->processes_hidden == 0;
 }
 
-/// Descriptors that have appeared since the first look, of sockets that may have one.
+/// Descriptors that have appeared since the first look, or moved while it went on, of sockets that
+/// may have one.
 base::Result<void> BpfCollector::find_late_holders(const std::vector<Socket>& ownerless,
                                                    SecondLookFindings& findings) {
-  std::vector<uint64_t> cookies;
+  std::vector<uint64_t> addresses;
   std::vector<uint64_t> inodes;
   for (const auto& socket : ownerless) {
-    const auto flags = flags_of(findings.before, socket);
-    if (!is_walked(socket) || (flags && (*flags & SOCKET_EVIDENCE_MPTCP) != 0)) {
+    const auto seen = findings.before.find(socket.cookie);
+    const bool known = is_walked(socket) && seen != findings.before.end();
+    if (!is_walked(socket) || (known && (seen->second.flags & SOCKET_EVIDENCE_MPTCP) != 0)) {
       inodes.push_back(socket.inode);
-    } else if (flags && (*flags & SOCKET_EVIDENCE_FILE) != 0 && !is_kernels_own(*flags)) {
-      cookies.push_back(socket.cookie);
+    } else if (known && (seen->second.flags & SOCKET_EVIDENCE_FILE) != 0 &&
+               !is_kernels_own(seen->second.flags)) {
+      addresses.push_back(seen->second.socket);
     }
   }
-  if (cookies.empty() && inodes.empty()) return {};
-  if (auto asked = programs_.ask_for(cookies, inodes); !asked) return asked;
+  if (addresses.empty() && inodes.empty()) return {};
+  if (auto asked = programs_.ask_descriptors(addresses, inodes); !asked) return asked;
   auto held = programs_.read_descriptors();
   if (!held) return std::unexpected(held.error());
   findings.holders = std::move(held->holders);
@@ -452,84 +421,77 @@ base::Result<void> BpfCollector::find_late_holders(const std::vector<Socket>& ow
   return {};
 }
 
-/// Settles listeners that stood before the walk of the descriptors and after it. Answers the rest.
-std::vector<Socket> BpfCollector::settle_listeners(const std::vector<Socket>& ownerless,
-                                                   std::vector<ports::HoldingEvidence>& out) {
-  SecondLookFindings findings;
-  findings.sees_every_process = sees_every_process();
-  std::map<uint32_t, std::vector<Socket>> standing;
-  std::vector<Socket> rest;
-  for (const auto& socket : ownerless) {
-    const auto flags =
-        std::ranges::find(listener_flags_, socket.cookie, &std::pair<uint64_t, uint8_t>::first);
-    if (flags == listener_flags_.end() || !stood_before_.contains(socket.cookie)) {
-      rest.push_back(socket);
-      continue;
+/// Whether listeners still stand: by sock_diag, which need not go through all connections for that.
+/// One that still has its inode has what it had: a file goes only together with its socket.
+void BpfCollector::find_listeners(const std::vector<Socket>& questions,
+                                  SecondLookFindings& findings) {
+  std::map<uint32_t, std::vector<const Socket*>> listeners;
+  for (const auto& socket : questions) {
+    if (socket.state == model::SocketState::kListen && !is_settled(socket, findings)) {
+      listeners[socket.netns].push_back(&socket);
     }
-    findings.before[socket.cookie] = flags->second;
-    standing[socket.netns].push_back(socket);
   }
-  for (const auto& [netns, sockets] : standing) {
-    const auto look = [&]() -> base::Result<void> {
-      for (const auto& socket : sockets) {
-        const model::PortRange port{socket.local.port, socket.local.port};
-        const auto listeners = read_tcp_listeners(port, socket.netns);
-        if (!listeners) return std::unexpected(listeners.error());
-        const auto same = std::ranges::find(*listeners, socket.cookie, &Socket::cookie);
-        // With its inode it still has what it had: a file goes only together with its socket.
-        if (same != listeners->end() && same->inode == socket.inode) {
-          findings.after[socket.cookie] = findings.before[socket.cookie];
-        }
-      }
+  for (const auto& [netns, sockets] : listeners) {
+    std::optional<model::PortRange> port;
+    if (sockets.size() == 1) {
+      port = model::PortRange{sockets.front()->local.port, sockets.front()->local.port};
+    }
+    std::unordered_map<uint64_t, uint64_t> inodes;
+    std::ignore = run_in(netns, [&, in = netns]() -> base::Result<void> {
+      const auto standing = read_tcp_listeners(port, in);
+      if (!standing) return std::unexpected(standing.error());
+      for (const auto& socket : *standing) inodes.emplace(socket.cookie, socket.inode);
       return {};
-    };
-    const bool looked = run_in(netns, look).has_value();
-    for (const auto& socket : sockets) {
-      const Holding holding = looked ? settle(socket, findings) : Holding::kUnknown;
-      if (holding == Holding::kUnknown) {
-        rest.push_back(socket);
-      } else {
-        out.push_back({socket.inode, holding});
-      }
+    });
+    for (const Socket* socket : sockets) {
+      const auto same = inodes.find(socket->cookie);
+      const auto before = findings.before.find(socket->cookie);
+      if (same == inodes.end() || before == findings.before.end()) continue;
+      if (same->second == socket->inode) findings.after.emplace(*before);
     }
   }
-  return rest;
 }
 
 base::Result<std::vector<ports::HoldingEvidence>> BpfCollector::look_again(
     const std::vector<Socket>& ownerless, std::vector<model::Holder>& late_holders) {
-  std::vector<ports::HoldingEvidence> out;
-  const std::vector<Socket> questions = settle_listeners(ownerless, out);
-  if (questions.empty()) return out;
-
   SecondLookFindings findings;
   findings.sees_every_process = sees_every_process();
-  findings.before = std::move(looked_up_);  // what was looked up was so just now
   WantedByNamespace wanted;
   std::set<uint32_t> readable;
-  for (const auto& socket : questions) {
+  for (const auto& socket : ownerless) {
     readable.insert(socket.netns);
-    if (is_walked(socket) && !findings.before.contains(socket.cookie)) want(socket, wanted);
+    if (!is_walked(socket)) continue;
+    if (const auto seen = seen_.find(socket.cookie); seen != seen_.end()) {
+      findings.before.insert(*seen);
+    } else {
+      want(socket, wanted);
+    }
   }
   const auto drop_unreadable = [&](const std::set<uint32_t>& read) {
     for (const auto& [netns, in] : wanted) {
       if (!read.contains(netns)) readable.erase(netns);
     }
   };
-  const auto read = find_in_tables(wanted, findings.before, nullptr);
+  const auto read = find_in_tables(wanted, findings.before, nullptr, nullptr);
   if (!read) return std::unexpected(read.error());
   drop_unreadable(*read);
-  if (auto found = find_late_holders(questions, findings); !found) {
+  if (auto found = find_late_holders(ownerless, findings); !found) {
     return std::unexpected(found.error());
   }
+  find_listeners(ownerless, findings);
   wanted.clear();
-  for (const auto& socket : questions) {
-    if (readable.contains(socket.netns) && !is_settled(socket, findings)) want(socket, wanted);
+  for (const auto& socket : ownerless) {
+    if (readable.contains(socket.netns) && !is_settled(socket, findings) &&
+        !findings.after.contains(socket.cookie)) {
+      want(socket, wanted);
+    }
   }
-  const auto read_again = find_in_tables(wanted, findings.after, nullptr);
+  const auto read_again = find_in_tables(wanted, findings.after, nullptr, nullptr);
   if (!read_again) return std::unexpected(read_again.error());
   drop_unreadable(*read_again);
-  for (const auto& socket : questions) {
+
+  std::vector<ports::HoldingEvidence> out;
+  for (const auto& socket : ownerless) {
     if (!readable.contains(socket.netns)) continue;
     const Holding holding = settle(socket, findings);
     if (holding != Holding::kUnknown) out.push_back({socket.inode, holding});

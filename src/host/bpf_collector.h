@@ -1,5 +1,5 @@
-// BpfCollector: the best of the three collectors. Descriptors come from our kernel programs, the
-// sockets themselves from sock_diag, at the same time.
+// BpfCollector: the best of the three collectors. Descriptors and tables are walked by our kernel
+// programs, at the same time; sock_diag has the rest.
 #pragma once
 
 #include <memory>

@@ -18,7 +18,7 @@
 namespace host {
 namespace {
 
-constexpr size_t kReadBytes = size_t{32} << 10U;
+constexpr size_t kBufferBytes = size_t{64} << 10U;  // as in TableStream
 
 /// Reads once more, over interruptions. 0 at the end.
 base::Result<size_t> read_more(int fd, std::byte* into, size_t size, const char* what) {
@@ -116,17 +116,11 @@ base::Result<BpfSockets> BpfSockets::load() {
   return sockets;
 }
 
-void BpfSockets::narrow(const narrowing& narrowing) {
-  descriptors_narrow(descriptors_.get(), &narrowing);
-  tables_narrow(tables_.get(), &narrowing);
-}
-
 void BpfSockets::narrow_to(const ports::InventoryRequest& request, bool facts_always) {
-  for (const uint64_t key : asked_) {
-    descriptors_ask_no_more(descriptors_.get(), key);
-    tables_ask_no_more(tables_.get(), key);
-  }
-  asked_.clear();
+  for (const uint64_t key : asked_descriptors_) descriptors_ask_no_more(descriptors_.get(), key);
+  for (const uint64_t key : asked_tables_) tables_ask_no_more(tables_.get(), key);
+  asked_descriptors_.clear();
+  asked_tables_.clear();
   narrowing wanted{};
   wanted.listeners_only = request.listeners_only;
   wanted.own_namespace_only = !request.all_namespaces;
@@ -135,29 +129,43 @@ void BpfSockets::narrow_to(const ports::InventoryRequest& request, bool facts_al
     wanted.first_port = request.ports->first;
     wanted.last_port = request.ports->last;
   }
-  narrow(wanted);
+  descriptors_narrow(descriptors_.get(), &wanted);
+  tables_narrow(tables_.get(), &wanted);
 }
 
-base::Result<void> BpfSockets::ask_for(std::span<const uint64_t> cookies,
-                                       std::span<const uint64_t> inodes) {
+base::Result<void> BpfSockets::ask_tables(std::span<const uint64_t> cookies) {
   narrowing wanted{};
-  wanted.facts_always = true;
-  wanted.asked_only = true;
-  int result = 0;
-  const auto ask = [&](uint64_t key, bool in_tables) {
-    if (result != 0) return;
-    asked_.push_back(key);
-    result = descriptors_ask(descriptors_.get(), key);
-    if (result == 0 && in_tables) result = tables_ask(tables_.get(), key);
-  };
-  for (const uint64_t cookie : cookies) ask(cookie, true);
-  for (const uint64_t inode : inodes) ask(descriptors_key_of_inode(inode), false);
-  if (result == -E2BIG) {
-    wanted.asked_only = false;
-  } else if (result < 0) {
-    return base::fail_errno("note a socket in question in a BPF map", -result);
+  wanted.facts_always = wanted.asked_only = true;
+  for (const uint64_t cookie : cookies) {
+    if (!asked_tables_.insert(cookie).second) continue;
+    const int result = tables_ask(tables_.get(), cookie);
+    if (result == -E2BIG) {
+      wanted.asked_only = false;
+      break;
+    }
+    if (result < 0) return base::fail_errno("note a socket in question in a BPF map", -result);
   }
-  narrow(wanted);
+  tables_narrow(tables_.get(), &wanted);
+  return {};
+}
+
+base::Result<void> BpfSockets::ask_descriptors(std::span<const uint64_t> sockets,
+                                               std::span<const uint64_t> inodes) {
+  narrowing wanted{};
+  wanted.asked_only = true;
+  wanted.some_by_inode = !inodes.empty();
+  std::vector<uint64_t> keys(sockets.begin(), sockets.end());
+  for (const uint64_t inode : inodes) keys.push_back(descriptors_key_of_inode(inode));
+  for (const uint64_t key : keys) {
+    if (!asked_descriptors_.insert(key).second) continue;
+    const int result = descriptors_ask(descriptors_.get(), key);
+    if (result == -E2BIG) {
+      wanted.asked_only = false;
+      break;
+    }
+    if (result < 0) return base::fail_errno("note a socket in question in a BPF map", -result);
+  }
+  descriptors_narrow(descriptors_.get(), &wanted);
   return {};
 }
 
@@ -166,12 +174,12 @@ base::Result<HeldSockets> BpfSockets::read_descriptors() {
   const int fd_or_error = descriptors_open(descriptors_.get());
   if (fd_or_error < 0) return base::fail_errno(std::string("open ") + kWhat, -fd_or_error);
   const base::Fd stream(fd_or_error);
-  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(2 * kReadBytes);
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBufferBytes);
   HeldSockets held;
   socket_record record;
   size_t kept = 0;
   for (;;) {
-    const auto got = read_more(stream.get(), buffer.get() + kept, kReadBytes, kWhat);
+    const auto got = read_more(stream.get(), buffer.get() + kept, kBufferBytes / 2, kWhat);
     if (!got) return std::unexpected(got.error());
     std::span<const std::byte> rest(buffer.get(), kept + *got);
     while (rest.size() >= sizeof record || (*got == 0 && !rest.empty())) {
@@ -192,7 +200,7 @@ base::Result<TableStream> TableStream::open(int fd_or_error, const char* what) {
 }
 
 base::Result<size_t> TableStream::fill(size_t read_bytes) {
-  const size_t size = std::min(read_bytes, kReadBytes);
+  const size_t size = std::min({read_bytes, kReadBytes, 2 * kReadBytes - kept_});
   auto got = read_more(stream_.get(), buffer_.get() + kept_, size, what_);
   if (got) kept_ += *got;
   return got;
@@ -218,14 +226,15 @@ base::Result<void> BpfSockets::find_in_tables(WantedInTables wanted, Evidence& e
     if (!stream) return std::unexpected(stream.error());
     const auto note = [&](const format::TableEntry& entry) {
       if (missing.erase(entry.listing.cookie) == 0) return;
-      evidence[entry.listing.cookie] = entry.listing.flags;
+      evidence[entry.listing.cookie] = {.flags = entry.listing.flags, .socket = entry.socket};
       if (sockets != nullptr && entry.facts) {
         sockets->push_back(
             format::socket_of(entry.listing.inode, entry.listing.cookie, *entry.facts));
       }
     };
     while (!missing.empty()) {
-      const auto more = stream->read_some(note, sizeof(socket_listing) + sizeof(socket_facts));
+      // No more than can be wanted, so that the walk may end early; but many at a time.
+      const auto more = stream->read_some(note, missing.size() * sizeof(table_record));
       if (!more) return std::unexpected(more.error());
       if (!*more) break;
     }

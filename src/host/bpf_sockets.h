@@ -2,6 +2,7 @@
 // kernel's tables, which also show the sockets that nobody holds.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -76,7 +77,9 @@ class TableStream {
     if (!got) return std::unexpected(got.error());
     std::span<const std::byte> rest(buffer_.get(), kept_);
     format::TableEntry entry;
-    while (!rest.empty() && (*got == 0 || format::size_of_next(rest) <= rest.size())) {
+    // What claims to be longer than any record is refused, not waited for.
+    while (!rest.empty() && (*got == 0 || std::min(format::size_of_next(rest),
+                                                   sizeof(table_record)) <= rest.size())) {
       if (auto taken = format::take(rest, entry); !taken) return std::unexpected(taken.error());
       use(entry);
     }
@@ -102,8 +105,12 @@ class TableStream {
   size_t kept_ = 0;
 };
 
-/// Flags of enum socket_evidence_flags by cookie, of the sockets in question that were found.
-using Evidence = std::unordered_map<uint64_t, uint8_t>;
+/// What a table showed of who holds a socket.
+struct Seen {
+  uint8_t flags = 0;    ///< enum socket_evidence_flags
+  uint64_t socket = 0;  ///< table_record::socket
+};
+using Evidence = std::unordered_map<uint64_t, Seen>;  ///< by cookie
 
 /// Cookies to look for in the tables of one network namespace.
 struct WantedInTables {
@@ -116,13 +123,15 @@ class BpfSockets {
   /// The error says why this machine or this caller cannot use BPF.
   static base::Result<BpfSockets> load();
 
-  /// From here on, walks come by what the request covers. Tables have the facts of a socket that
-  /// some descriptor must lead to only with `facts_always`.
+  /// From here on, walks come by what the request covers, and nothing is asked for. Tables have the
+  /// facts of a socket that some descriptor must lead to only with `facts_always`.
   void narrow_to(const ports::InventoryRequest& request, bool facts_always);
-  /// From here on, walks come by sockets with these cookies and, of descriptors alone, these
-  /// inodes, always with facts; or by all sockets, if that is more than the kernel is to remember.
-  /// What was asked for since the last narrow_to() stays.
-  base::Result<void> ask_for(std::span<const uint64_t> cookies, std::span<const uint64_t> inodes);
+  /// From here on, tables show sockets with these cookies, always with facts; or all sockets, if
+  /// that is more than the kernel is to remember. What was asked for since narrow_to() stays.
+  base::Result<void> ask_tables(std::span<const uint64_t> cookies);
+  /// The same for descriptors, which are asked for by Seen::socket or by inode.
+  base::Result<void> ask_descriptors(std::span<const uint64_t> sockets,
+                                     std::span<const uint64_t> inodes);
 
   /// Every descriptor, in any process of our PID namespace, of a socket to come by.
   base::Result<HeldSockets> read_descriptors();
@@ -143,11 +152,11 @@ class BpfSockets {
     void operator()(table_programs* programs) const { tables_free(programs); }
   };
   BpfSockets() = default;
-  void narrow(const narrowing& narrowing);
 
   std::unique_ptr<descriptor_programs, Free> descriptors_;
   std::unique_ptr<table_programs, Free> tables_;
-  std::vector<uint64_t> asked_;
+  std::unordered_set<uint64_t> asked_tables_;
+  std::unordered_set<uint64_t> asked_descriptors_;
 };
 
 }  // namespace host

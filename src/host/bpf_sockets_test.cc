@@ -81,8 +81,8 @@ Socket question(Protocol protocol = Protocol::kTcp, SocketState state = SocketSt
 Holding settle(std::optional<uint8_t> before, std::optional<uint8_t> after,
                const Socket& socket = question()) {
   host::SecondLookFindings findings;
-  if (before) findings.before[5] = *before;
-  if (after) findings.after[5] = *after;
+  if (before) findings.before[5].flags = *before;
+  if (after) findings.after[5].flags = *after;
   return host::settle(socket, findings);
 }
 
@@ -107,7 +107,7 @@ TEST(SecondLook, ClaimsThatNoDescriptorExistsOnlyForASocketThatStoodThroughout) 
 
 TEST(SecondLook, SaysHiddenWhereSomeProcessesCannotBeSeen) {
   host::SecondLookFindings findings;
-  findings.before[5] = findings.after[5] = kHeld;
+  findings.before[5].flags = findings.after[5].flags = kHeld;
   findings.sees_every_process = false;
   EXPECT_EQ(host::settle(question(), findings), Holding::kHidden);
 }

@@ -1,6 +1,7 @@
 // The kernel's socket tables, read through sock_diag: TCP, UDP and UDP-Lite of both families, bound
 // TCP sockets too (Linux 6.8), and raw sockets (from /proc/net where the kernel has no raw_diag).
-// Every collector that can use netlink takes its `listed` sockets from here.
+// The sock_diag collector takes its `listed` sockets from here, and the BPF collector those that it
+// cannot walk, or all of them when details of TCP are asked for.
 #pragma once
 
 #include <cstddef>

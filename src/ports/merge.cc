@@ -295,18 +295,56 @@ std::vector<ListedRef> add_listed_refs(const RawInventory& raw, Inventory& out,
 /// Sockets in the tables that a descriptor must lead to, and yet none was found.
 void add_unheld(const RawInventory& raw, const std::vector<ListedRef>& unheld, Inventory& out) {
   if (unheld.empty()) return;
-  auto sockets = raw.look_up(unheld);
-  if (!sockets) {
+  RawInventory::LookedUp found = raw.look_up(unheld);
+  if (found.unread > 0) {
     out.report.complete = false;
     out.report.blind_spots.push_back(
         "Sockets that the kernel lists and that could not be looked "
         "up again, and so are missing here: " +
-        std::to_string(unheld.size()) + " (" + sockets.error().message + ").");
-    return;
+        std::to_string(found.unread) + " (" + found.why + ").");
   }
-  for (Socket& socket : *sockets) {
+  for (Socket& socket : found.sockets) {
     if (socket.inode == 0) socket.holding = explain_by_state(socket);
     out.sockets.push_back(std::move(socket));
+  }
+}
+
+/// A table and a descriptor may show one socket at different moments, and the table without its
+/// inode. Whichever is newer is right: true if the table's row stays as it is.
+bool table_is_newer(const Socket& listed) {
+  return listed.holding != Holding::kNotAccepted && listed.holding != Holding::kHandshake;
+}
+
+/// Rows without an inode, by cookie.
+std::unordered_map<uint64_t, size_t> rows_without_inode(const Inventory& inventory) {
+  std::unordered_map<uint64_t, size_t> rows;
+  for (size_t i = 0; i < inventory.sockets.size(); ++i) {
+    const Socket& socket = inventory.sockets[i];
+    if (socket.inode == 0 && socket.cookie != 0) rows.emplace(socket.cookie, i);
+  }
+  return rows;
+}
+
+/// What only descriptors show.
+void add_unlisted(const RawInventory& raw, const HolderIndex& index, Inventory& out,
+                  ProcessNumbers& numbers, std::vector<bool>& used) {
+  if (!raw.held || std::ranges::find(used, false) == used.end()) return;
+  const auto without_inode = rows_without_inode(out);
+  for (size_t i = 0; i < raw.holders.size(); ++i) {
+    if (used[i] || raw.holders[i].inode == 0) continue;
+    Socket socket = raw.held(i);
+    const auto same = without_inode.find(socket.cookie);
+    if (same == without_inode.end()) {
+      // Where a table was not read, nobody can say that the socket is not in it.
+      socket.listed = socket.state == SocketState::kBoundInactive && !raw.bound_listed;
+      add_owners(out, numbers, socket, raw.holders, index, used);
+      out.sockets.push_back(std::move(socket));
+    } else if (table_is_newer(out.sockets[same->second])) {
+      used[i] = true;  // closed since the descriptor was seen
+    } else {
+      add_owners(out, numbers, socket, raw.holders, index, used);  // accepted since it was listed
+      out.sockets[same->second] = std::move(socket);
+    }
   }
 }
 
@@ -333,14 +371,7 @@ Inventory merge(RawInventory raw) {
     }
   }
   add_unheld(raw, unheld, out);
-  for (size_t i = 0; raw.held && i < raw.holders.size(); ++i) {
-    if (used[i] || raw.holders[i].inode == 0) continue;
-    Socket socket = raw.held(i);
-    // Where a table was not read, nobody can say that the socket is not in it.
-    socket.listed = socket.state == SocketState::kBoundInactive && !raw.bound_listed;
-    add_owners(out, numbers, socket, raw.holders, index, used);
-    out.sockets.push_back(std::move(socket));
-  }
+  add_unlisted(raw, index, out, numbers, used);
   keep_seen_commands(raw.seen_processes, out.processes);
   return out;
 }
@@ -369,6 +400,7 @@ base::Result<Inventory> take_inventory(SocketSource& sockets, ProcessSource& pro
       }
     }
   }
+  sockets.end_look();
   read_processes(processes, inventory.processes);
   return inventory;
 }

@@ -155,4 +155,61 @@ TEST(Merge, JoinsManySocketsWhoseInodesCollideInTheTable) {
   }
 }
 
+/// As a collector that refers to sockets by cookie has it: holders see the sockets, by index.
+ports::RawInventory with_refs(std::vector<Holder> holders, std::vector<uint64_t> cookies) {
+  ports::RawInventory raw;
+  for (const uint64_t cookie : cookies) raw.listed_refs.push_back({.cookie = cookie});
+  raw.holders = holders;
+  raw.held = [holders = std::move(holders)](size_t i) {
+    return tcp(holders[i].inode, holders[i].cookie, SocketState::kEstablished);
+  };
+  return raw;
+}
+
+TEST(Merge, TakesFromDescriptorsWhatTheTablesOnlyReferTo) {
+  const Inventory merged = ports::merge(
+      with_refs({holder(30, 4, 10, 1), holder(20, 9, 11, 2), holder(20, 3, 10, 1)}, {2, 1}));
+  ASSERT_EQ(merged.sockets.size(), 2U);
+  EXPECT_EQ(merged.sockets[0].cookie, 1U);
+  EXPECT_EQ(pids_and_fds(merged, merged.sockets[0]), (Pairs{{20, 3}, {30, 4}}));
+  EXPECT_EQ(pids_and_fds(merged, merged.sockets[1]), (Pairs{{20, 9}}));
+  for (const Socket& socket : merged.sockets) {
+    EXPECT_TRUE(socket.listed);
+    EXPECT_EQ(socket.holding, Holding::kOwned);
+  }
+}
+
+TEST(Merge, LooksUpAgainWhatNoDescriptorLeadsToAfterAll) {
+  ports::RawInventory raw = with_refs({holder(20, 3, 10, 1)}, {1, 2, 3, 4});
+  std::vector<uint64_t> asked;
+  raw.look_up = [&](const std::vector<ports::ListedRef>& refs) {
+    for (const auto& ref : refs) asked.push_back(ref.cookie);
+    ports::RawInventory::LookedUp found;
+    found.sockets = {tcp(12, 2, SocketState::kEstablished), tcp(0, 3, SocketState::kFinWait1)};
+    found.unread = 1;
+    found.why = "its namespace has ended";
+    return found;
+  };
+  const Inventory merged = ports::merge(std::move(raw));
+  EXPECT_EQ(asked, (std::vector<uint64_t>{2, 3, 4}));
+  ASSERT_EQ(merged.sockets.size(), 3U);
+  EXPECT_EQ(merged.sockets[1].holding, Holding::kUnknown);
+  EXPECT_EQ(merged.sockets[2].holding, Holding::kOrphaned);
+  EXPECT_FALSE(merged.report.complete);
+  ASSERT_EQ(merged.report.blind_spots.size(), 1U);
+  EXPECT_NE(merged.report.blind_spots[0].find("1 (its namespace has ended)"), std::string::npos);
+}
+
+TEST(Merge, ShowsAConnectionOnceThatWasAcceptedOrClosedDuringTheLook) {
+  ports::RawInventory raw = with_refs({holder(20, 3, 10, 1), holder(20, 4, 11, 2)}, {});
+  raw.listed = {tcp(0, 1, SocketState::kEstablished), tcp(0, 2, SocketState::kTimeWait)};
+  const Inventory merged = ports::merge(std::move(raw));
+  ASSERT_EQ(merged.sockets.size(), 2U);
+  EXPECT_EQ(merged.sockets[0].holding, Holding::kOwned);
+  EXPECT_EQ(pids_and_fds(merged, merged.sockets[0]), (Pairs{{20, 3}}));
+  EXPECT_TRUE(merged.sockets[0].listed);
+  EXPECT_EQ(merged.sockets[1].holding, Holding::kTimeWait);
+  EXPECT_TRUE(merged.owners_of(merged.sockets[1]).empty());
+}
+
 }  // namespace

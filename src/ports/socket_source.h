@@ -42,9 +42,15 @@ struct ListedRef {
 struct RawInventory {
   std::vector<model::Socket> listed;   ///< from the kernel's tables; cookie or inode set
   std::vector<ListedRef> listed_refs;  ///< likewise, no socket in both; only with `held`
+  struct LookedUp {
+    std::vector<model::Socket> sockets;  ///< what has gone since is left out
+    size_t unread = 0;                   ///< so many could not be looked up again
+    std::string why;
+  };
   /// look_up(refs): those among `listed_refs` for which there is no holder after all, read again
-  /// from the tables; what has gone since is left out. Set where `listed_refs` has any.
-  std::function<base::Result<std::vector<model::Socket>>(const std::vector<ListedRef>&)> look_up;
+  /// from the tables. Set where `listed_refs` has any. To be called before the source is used
+  /// again, and not after its end.
+  std::function<LookedUp(const std::vector<ListedRef>&)> look_up;
   std::vector<model::Holder> holders;  ///< every descriptor of a TCP, UDP or raw socket that we saw
   /// held(i): the socket as seen through holders[i]. Unset where the collector cannot look through
   /// a descriptor (sock_diag and /proc know a socket only from the tables). A function, because
@@ -79,6 +85,9 @@ class SocketSource {
   /// kUnknown. A descriptor found only now comes back through `late_holders`.
   virtual base::Result<std::vector<HoldingEvidence>> look_again(
       const std::vector<model::Socket>& ownerless, std::vector<model::Holder>& late_holders) = 0;
+
+  /// Nothing more will be asked about what was read last: lets go of what was kept for that.
+  virtual void end_look() {}
 };
 
 }  // namespace ports
