@@ -27,6 +27,7 @@ constexpr const char* kUsage =
     "                connect-reset   the same, ended by a reset\n"
     "                prefork         the same, taken by forked workers and not by the listener's\n"
     "                                maker\n"
+    "                prefork-reset   both: most are reset before a worker takes them\n"
     "                threads         the same, taken by threads\n"
     "                listen-close    TCP listeners\n"
     "                refused         connects to closed ports\n"

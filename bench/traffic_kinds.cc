@@ -138,7 +138,8 @@ void be_refused(Scene& scene, uint64_t index) {
   reset.pid = reset.maker = 0;
   reset.error = 0;
   reset.local = note->remote;
-  reset.remote = {};  // the port that connect() chose is gone with its failure
+  reset.remote = note->local;
+  reset.remote.address = {};  // what connect() chose is gone with its failure
   scene.book.add(reset);
 }
 
@@ -228,6 +229,7 @@ constexpr auto kKinds = std::to_array<Kind>({
     {"connect-close", Served::kByOneProcess, connect_and_close},
     {"connect-reset", Served::kByOneProcess, connect_and_reset},
     {"prefork", Served::kByForkedWorkers, connect_and_close},
+    {"prefork-reset", Served::kByForkedWorkers, connect_and_reset},
     {"threads", Served::kByThreads, connect_and_close},
     {"listen-close", Served::kByNobody, listen_and_close},
     {"refused", Served::kByNobody, be_refused},

@@ -27,6 +27,9 @@
 
 #define RING_BYTES_DEFAULT (8 << 20)
 #define PF_KTHREAD 0x00200000
+// In a TCP header (RFC 9293).
+#define TCP_FLAGS_OFFSET 13
+#define TCP_FLAG_ACK_BIT 0x10
 
 // Level of the recorder's PID namespace, set before the programs are attached.
 __u32 pid_level = 0;
@@ -375,6 +378,13 @@ SEC("tp_btf/tcp_send_reset")
 int on_reset(__u64* ctx) {
   const struct sk_buff* packet = (const struct sk_buff*)ctx[1];
   if (ctx[0] != 0 || !packet) return 0;  // a connection of ours was reset: no closed port
+  const unsigned char* start = BPF_CORE_READ(packet, head);
+  const unsigned char* transport = start + BPF_CORE_READ(packet, transport_header);
+  __u8 first_of_tcp[TCP_FLAGS_OFFSET + 1] = {};
+  bpf_probe_read_kernel(first_of_tcp, sizeof first_of_tcp, transport);
+  // Who acknowledges something talks to a socket that he believes in: the late segments of a
+  // connection that we have reset are no calls for a port.
+  if (first_of_tcp[TCP_FLAGS_OFFSET] & TCP_FLAG_ACK_BIT) return 0;
   struct reset_event_record* record = bpf_ringbuf_reserve(&events, sizeof *record, 0);
   if (!record) {
     __sync_fetch_and_add(&ring_full, 1);
@@ -383,15 +393,11 @@ int on_reset(__u64* ctx) {
   __builtin_memset(record, 0, sizeof *record);
   fill_head(&record->head, sizeof *record, EVENT_RESET_SENT);
   record->head.netns = BPF_CORE_READ(packet, dev, nd_net.net, ns.inum);
-  const unsigned char* start = BPF_CORE_READ(packet, head);
   const unsigned char* network = start + BPF_CORE_READ(packet, network_header);
-  const unsigned char* transport = start + BPF_CORE_READ(packet, transport_header);
   __u8 first = 0;
-  __u16 ports[2] = {};
   bpf_probe_read_kernel(&first, sizeof first, network);
-  bpf_probe_read_kernel(ports, sizeof ports, transport);
-  record->remote_port = bpf_ntohs(ports[0]);
-  record->local_port = bpf_ntohs(ports[1]);
+  record->remote_port = first_of_tcp[0] << 8 | first_of_tcp[1];
+  record->local_port = first_of_tcp[2] << 8 | first_of_tcp[3];
   if (first >> 4 == 4) {
     record->family = AF_INET;
     bpf_probe_read_kernel(record->remote_address, 4, network + 12);

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -225,6 +226,29 @@ TEST_F(BpfEventsTest, SeesAConnectThatIsRefusedAndTheResetThatWasSent) {
   }
   EXPECT_EQ(failed, 1U);
   EXPECT_EQ(resets, 1U);
+}
+
+TEST_F(BpfEventsTest, TakesALateSegmentOfAForgottenConnectionForNoCall) {
+  const base::Fd server = listener();
+  uint16_t forgotten_port = 0;
+  base::Fd accepted;
+  {
+    const base::Fd client = tcp();
+    ASSERT_EQ(connect_to(client.get(), port_of(server.get())), 0);
+    forgotten_port = port_of(client.get());
+    accepted = base::Fd(::accept(server.get(), nullptr, nullptr));
+    // Closed in repair mode it goes without a word to the other side.
+    const int on = 1;
+    ASSERT_EQ(::setsockopt(client.get(), IPPROTO_TCP, TCP_REPAIR, &on, sizeof on), 0);
+  }
+  ASSERT_EQ(::write(accepted.get(), "hello", 5), 5);
+  // The reset is here: it came in the same call.
+  ASSERT_LT(::send(accepted.get(), "hello", 5, MSG_NOSIGNAL), 0);
+  for (const auto& event : all()) {
+    if (const auto* reset = std::get_if<model::ResetEvent>(&event)) {
+      EXPECT_NE(reset->local.port, forgotten_port);
+    }
+  }
 }
 
 TEST_F(BpfEventsTest, SeesTheEndOfAConnectionThatNobodyAccepted) {
