@@ -76,7 +76,9 @@ def difference(truth: dict, row: dict) -> str:
         return f"error {row['error']}"
     if microseconds(row["opened"]) > truth["ended_us"] + CLOCK_SLACK_US:
         return f"opened {row['opened']}"
-    if row["closed"] is not None and not row["close_unseen"]:
+    if row["closed"] is None:
+        return "" if truth["side"] == "standing" else "still open"
+    if not row["close_unseen"]:
         closed = microseconds(row["closed"])
         # What stands ends with its process, at a time that nobody notes.
         late = truth["side"] != "standing" and closed > truth["ended_us"] + CLOCK_SLACK_US
