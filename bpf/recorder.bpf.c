@@ -110,20 +110,36 @@ static __always_inline void fill_head(struct event_head* head, __u16 size, __u8 
   head->time_ns = bpf_ktime_get_boot_ns();
 }
 
+// The start of a socket, read at once: a helper call for each field would be most of what a record
+// costs. Where the fields lie in it is the running kernel's business.
+#define COMMON_BYTES 128
+#define COMMON(bytes, field, type) \
+  (*(type*)((void*)(bytes) + bpf_core_field_offset(struct sock_common, field)))
+
+static __always_inline void copy_address(__u8* to, const __u32* from) {
+  __u32* words = (__u32*)to;
+  words[0] = from[0];
+  words[1] = from[1];
+  words[2] = from[2];
+  words[3] = from[3];
+}
+
 static __always_inline void fill_tuple(struct socket_event_record* record, struct sock* sk) {
-  const struct sock_common* common = &sk->__sk_common;
-  record->head.netns = BPF_CORE_READ(common, skc_net.net, ns.inum);
-  record->interface = BPF_CORE_READ(common, skc_bound_dev_if);
-  record->local_port = BPF_CORE_READ(common, skc_num);
-  record->remote_port = bpf_ntohs(BPF_CORE_READ(common, skc_dport));
+  __u64 common[COMMON_BYTES / 8];
+  bpf_probe_read_kernel(common, sizeof common, sk);
+  const struct net* net = COMMON(common, skc_net.net, const struct net*);
+  record->head.netns = BPF_CORE_READ(net, ns.inum);
+  record->interface = COMMON(common, skc_bound_dev_if, int);
+  record->local_port = COMMON(common, skc_num, __u16);
+  record->remote_port = bpf_ntohs(COMMON(common, skc_dport, __be16));
   record->protocol = BPF_CORE_READ(sk, sk_protocol);
-  record->family = BPF_CORE_READ(common, skc_family);
+  record->family = COMMON(common, skc_family, unsigned short);
   if (record->family == AF_INET) {
-    *(__u32*)record->local_address = BPF_CORE_READ(common, skc_rcv_saddr);
-    *(__u32*)record->remote_address = BPF_CORE_READ(common, skc_daddr);
+    *(__u32*)record->local_address = COMMON(common, skc_rcv_saddr, __u32);
+    *(__u32*)record->remote_address = COMMON(common, skc_daddr, __u32);
   } else {
-    BPF_CORE_READ_INTO(&record->local_address, common, skc_v6_rcv_saddr);
-    BPF_CORE_READ_INTO(&record->remote_address, common, skc_v6_daddr);
+    copy_address(record->local_address, &COMMON(common, skc_v6_rcv_saddr, __u32));
+    copy_address(record->remote_address, &COMMON(common, skc_v6_daddr, __u32));
   }
 }
 
@@ -285,11 +301,15 @@ static __always_inline void established(struct bpf_sock_ops* ops, struct bpf_soc
 
 static __always_inline void state_changed(struct bpf_sock_ops* ops, struct bpf_sock* socket,
                                           struct socket_notes* notes) {
-  if (ops->args[1] != TCP_CLOSE) return;
   struct sock* sk = whole(socket);
   const bool connecting = ops->args[0] == TCP_SYN_SENT;
-  const bool held = BPF_CORE_READ(sk, sk_socket) != 0;
-  if (!connecting && held && !BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock)) return;
+  if (!connecting && BPF_CORE_READ(sk, sk_socket) != 0 &&
+      !BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock)) {
+    // A program holds it now, and so lets it go when the time has come.
+    bpf_sock_ops_cb_flags_set(ops, 0);
+    return;
+  }
+  if (ops->args[1] != TCP_CLOSE) return;
   // What was accepted and let go by its program has been reported by sock_release already.
   if (!connecting && notes && notes->ended) return;
   struct socket_event_record* record = begin(connecting ? EVENT_CONNECT_FAILED : EVENT_CLOSED, sk,
@@ -305,6 +325,17 @@ static __always_inline void state_changed(struct bpf_sock_ops* ops, struct bpf_s
 
 SEC("sockops")
 int on_tcp(struct bpf_sock_ops* ops) {
+  // Most calls ask for a setting that is none of our business.
+  switch (ops->op) {
+    case BPF_SOCK_OPS_TCP_LISTEN_CB:
+    case BPF_SOCK_OPS_TCP_CONNECT_CB:
+    case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+    case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+    case BPF_SOCK_OPS_STATE_CB:
+      break;
+    default:
+      return 1;
+  }
   struct bpf_sock* socket = ops->sk;
   if (!socket) return 1;
   struct socket_notes* notes = bpf_sk_storage_get(&notes_of, socket, 0, 0);

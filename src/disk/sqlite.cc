@@ -161,6 +161,10 @@ Database Database::open(const std::string& path, Mode mode) {
   }
   if (mode == Mode::kReadUnchanging) name += "?immutable=1";
   const int access = mode == Mode::kWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+  // Must come before anything else is asked of the library. Nobody reads its statistics of memory,
+  // and to keep them it takes a lock with every allocation.
+  static const int without_statistics = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(without_statistics);
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(name.c_str(), &handle,
                                    access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, nullptr);

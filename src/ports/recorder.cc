@@ -100,7 +100,7 @@ Recorder::Recorder(ProcessSource& processes, TimelineWriter::Boot boot, ClockRea
   for (auto& row : left_open) {
     if (row.boot == boot_.number) {
       const uint64_t cookie = row.cookie;
-      live_.emplace(cookie, Live{.row = std::move(row), .changed = false, .opened_ns = 0});
+      live_.emplace(cookie, Live{.row = std::move(row)});
       continue;
     }
     // The machine was restarted: whatever was open ended with the boot, at a time nobody saw.
@@ -150,12 +150,13 @@ void Recorder::add_gap(std::string kind, int64_t from_us, int64_t until_us, uint
   batch_.gaps.push_back(std::move(gap));
 }
 
-void Recorder::lost(const model::LossCounters& more) {
+void Recorder::lost(const model::LossCounters& more, int64_t from_us, int64_t until_us) {
   const std::pair<const char*, uint64_t> kinds[] = {{"ring-full", more.ring_full},
                                                     {"recursion", more.recursion_misses},
                                                     {"storage-full", more.storage_full}};
   for (const auto& [kind, count] : kinds) {
-    if (count != 0) add_gap(kind, before_.wall_us, now_.wall_us, count);
+    // The clock may have been set back meanwhile.
+    if (count != 0) add_gap(kind, std::min(from_us, until_us), until_us, count);
   }
 }
 
@@ -372,9 +373,7 @@ void Recorder::open(const model::SocketEvent& event, SocketRole role) {
   auto [at, added] = live_.try_emplace(event.cookie);
   Live& live = at->second;
   RecordedSocket& row = live.row;
-  live.changed = true;
   if (added || row.opened_before) {
-    row.cookie = event.cookie;
     row.boot = boot_.number;
     row.netns = event.netns;
     row.protocol = event.protocol;
@@ -383,6 +382,8 @@ void Recorder::open(const model::SocketEvent& event, SocketRole role) {
     row.opened_before = false;
     live.opened_ns = event.time_ns;
   }
+  row.cookie = event.cookie;
+  change(live);
   row.role = role;
   row.local = event.local;
   // A UDP socket that loses its peer again reports none; the last peer is worth more than nothing.
@@ -435,6 +436,10 @@ void Recorder::add_instant(const model::SocketEvent& event, SocketRole role) {
   batch_.closed.push_back(std::move(row));
 }
 
+void Recorder::change(Live& live) {
+  if (!std::exchange(live.changed, true)) changed_.push_back(live.row.cookie);
+}
+
 // ---- inventories -----------------------------------------------------------------------------
 
 void Recorder::name_holders(Live& live, const model::Inventory& inventory,
@@ -442,7 +447,7 @@ void Recorder::name_holders(Live& live, const model::Inventory& inventory,
   RecordedSocket& row = live.row;
   if (row.proof == OwnerProof::kNone && socket.owner_count == 0) {
     std::string reason(model::holding_name(socket.holding));
-    live.changed = live.changed || reason != row.owner_reason;
+    if (reason != row.owner_reason) change(live);
     row.owner_reason = std::move(reason);
   }
   for (const auto& owner : inventory.owners_of(socket)) {
@@ -453,10 +458,10 @@ void Recorder::name_holders(Live& live, const model::Inventory& inventory,
       row.owner = id;
       row.proof = OwnerProof::kHeld;
       row.owner_reason.clear();
-      live.changed = true;
+      change(live);
     } else if (std::ranges::find(row.also_held_by, id) == row.also_held_by.end()) {
       row.also_held_by.push_back(id);
-      live.changed = true;
+      change(live);
     }
   }
 }
@@ -496,6 +501,7 @@ void Recorder::resync(const model::Inventory& inventory, ClockReading begun) {
       Live live;
       live.row = row_of(socket, begun.boot_ns, listeners.took(socket));
       at = live_.emplace(socket.cookie, std::move(live)).first;
+      change(at->second);
     }
     name_holders(at->second, inventory, socket);
   }
@@ -518,10 +524,13 @@ void Recorder::resync(const model::Inventory& inventory, ClockReading begun) {
   closed_meanwhile_.clear();
 }
 
-TimelineBatch Recorder::flush() {
-  for (auto& [cookie, live] : live_) {
-    if (std::exchange(live.changed, false)) batch_.opened.push_back(live.row);
+TimelineBatch Recorder::flush(bool drained) {
+  for (const uint64_t cookie : changed_) {
+    const auto at = live_.find(cookie);
+    if (at == live_.end() || !std::exchange(at->second.changed, false)) continue;
+    batch_.opened.push_back(at->second.row);
   }
+  changed_.clear();
   for (auto& [key, one] : known_) {
     if (std::exchange(one.changed, false)) batch_.processes.push_back(one.process);
   }
@@ -529,10 +538,14 @@ TimelineBatch Recorder::flush() {
     forgot_ns_ = now_.boot_ns;
     forget_processes();
   }
+  const ClockReading& until = drained ? now_ : before_;
   batch_.boot = boot_.number;
-  batch_.recorded_until_boot_us = us_of(now_.boot_ns);
-  batch_.recorded_until_us = now_.wall_us;
-  return std::exchange(batch_, {});
+  batch_.recorded_until_boot_us = us_of(until.boot_ns);
+  batch_.recorded_until_us = until.wall_us;
+  TimelineBatch out = std::exchange(batch_, {});
+  // The next one will be of about the same size; to grow step by step costs more than to fill it.
+  batch_.closed.reserve(out.closed.size());
+  return out;
 }
 
 }  // namespace ports

@@ -51,14 +51,16 @@ class Recorder {
   /// all events, begin_look(), read the inventory (begun at `begun`), take all events, resync().
   void resync(const model::Inventory& inventory, ClockReading begun);
 
-  /// Events of these kinds were lost since the last call of set_clock() but one.
-  void lost(const model::LossCounters& more);
+  /// Events of these kinds were lost in that stretch of wall time.
+  void lost(const model::LossCounters& more, int64_t from_us, int64_t until_us);
   /// Any other stretch of which the timeline must say that it is not whole.
   void add_gap(std::string kind, int64_t from_us, int64_t until_us, uint64_t lost);
 
-  /// What is new since the last flush, for the store and for watchers. All events before the last
-  /// set_clock() must have been taken.
-  TimelineBatch flush();
+  /// What is new since the last flush, for the store and for watchers. `drained`: all events before
+  /// the last set_clock() have been taken; otherwise all before the one before it must have been.
+  TimelineBatch flush(bool drained = true);
+  /// About how many rows the next flush has.
+  [[nodiscard]] size_t waiting_rows() const { return batch_.closed.size() + changed_.size(); }
 
   [[nodiscard]] size_t open_sockets() const { return live_.size(); }
   /// A process by the id that rows carry; nullptr when it is not remembered any more.
@@ -67,7 +69,7 @@ class Recorder {
  private:
   struct Live {
     model::RecordedSocket row;
-    bool changed = true;  // since the last flush
+    bool changed = false;  // since the last flush: then it stands in changed_
     uint64_t opened_ns = 0;
   };
   struct ProcessKey {
@@ -106,6 +108,7 @@ class Recorder {
   void close(const model::SocketEvent& event);
   void add_instant(const model::SocketEvent& event, model::SocketRole role);
   void name_owner(model::RecordedSocket& row, const model::SocketEvent& event);
+  void change(Live& live);
   void name_holders(Live& live, const model::Inventory& inventory, const model::Socket& socket);
   [[nodiscard]] model::RecordedSocket row_of(const model::Socket& socket, uint64_t seen_ns,
                                              bool incoming) const;
@@ -118,6 +121,7 @@ class Recorder {
   int64_t next_process_id_;
   uint64_t forgot_ns_ = 0;
   std::unordered_map<uint64_t, Live> live_;
+  std::vector<uint64_t> changed_;  // cookies; some of them may have closed meanwhile
   // Closed since begin_look(): an inventory that shows one of these is only out of date.
   std::unordered_set<uint64_t> closed_meanwhile_;
   bool looking_ = false;

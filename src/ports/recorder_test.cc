@@ -384,7 +384,8 @@ TEST_F(RecorderTest, GoesOnWithWhatAnEarlierRecorderLeftOpen) {
 TEST_F(RecorderTest, EveryKindOfLossIsAGapOfItsOwn) {
   auto recorder = make();
   recorder.set_clock(at(12));
-  recorder.lost({.ring_full = 5, .recursion_misses = 2, .storage_full = 0});
+  recorder.lost({.ring_full = 5, .recursion_misses = 2, .storage_full = 0}, at(10).wall_us,
+                at(12).wall_us);
   const auto batch = recorder.flush();
   ASSERT_EQ(batch.gaps.size(), 2U);
   EXPECT_EQ(batch.gaps[0].kind, "ring-full");
@@ -423,6 +424,29 @@ TEST_F(RecorderTest, ALifeHasItsTrueLengthWhenTheClockIsSetBackWithinIt) {
   EXPECT_EQ(*row.closed_boot_us - row.opened_boot_us, 4'000'000);
   EXPECT_EQ(row.opened_us, at(10).wall_us);
   EXPECT_EQ(*row.closed_us, at(14).wall_us - 3'600'000'000);
+}
+
+TEST_F(RecorderTest, AFlushWithinADrainPromisesOnlyWhatTheDrainBeforeItTook) {
+  auto recorder = make();
+  recorder.set_clock(at(12));
+  recorder.set_clock(at(14));
+  recorder.take(event(SocketEventKind::kConnectFailed, 1, 13));
+  EXPECT_EQ(recorder.waiting_rows(), 1U);
+  const auto batch = recorder.flush(false);
+  EXPECT_EQ(batch.closed.size(), 1U);
+  EXPECT_EQ(batch.recorded_until_us, at(12).wall_us);
+  EXPECT_EQ(recorder.waiting_rows(), 0U);
+  EXPECT_EQ(recorder.flush().recorded_until_us, at(14).wall_us);
+}
+
+TEST_F(RecorderTest, ASocketThatOpensAgainUnderItsCookieIsWrittenOnce) {
+  auto recorder = make();
+  recorder.take(event(SocketEventKind::kBound, 1, 9));
+  recorder.take(event(SocketEventKind::kClosed, 1, 10));
+  recorder.take(event(SocketEventKind::kBound, 1, 10));
+  const auto batch = recorder.flush();
+  EXPECT_EQ(batch.closed.size(), 1U);
+  EXPECT_EQ(batch.opened.size(), 1U);
 }
 
 TEST_F(RecorderTest, AnOpenSocketIsWrittenAgainOnlyWhenItChanged) {

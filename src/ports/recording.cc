@@ -11,6 +11,8 @@ constexpr size_t kEventsAtOnce = 4096;
 // More events than any ring holds: one round takes all that was waiting when it began, and a
 // machine that makes events faster than we take them cannot keep us from writing.
 constexpr int kRoundsMax = 1024;
+// The kernel takes its time to tell how many events it skipped.
+constexpr uint64_t kReadLossesMs = 100;
 // Losses call for a look, which costs some ten milliseconds; where they go on and on, one a second
 // is what can be afforded.
 constexpr uint64_t kLookAfterLossMs = 1'000;
@@ -31,9 +33,10 @@ void Recording::note(base::Result<void> result) {
 
 base::Result<void> Recording::begin() {
   if (auto taken = take_up(); !taken) return taken;
+  losses_read_ = now_;
   if (auto looked = look(); !looked) return looked;
   flushed_ns_ = retained_ns_ = now_.boot_ns;
-  return write();
+  return write(true);
 }
 
 // Reads from the store where it stands.
@@ -52,7 +55,7 @@ base::Result<void> Recording::take_up() {
   return {};
 }
 
-base::Result<void> Recording::drain() {
+base::Result<void> Recording::drain(Writing writing) {
   now_ = parts_.clock();
   if (recorder_) recorder_->set_clock(now_);
   for (int round = 0; round < kRoundsMax; ++round) {
@@ -66,12 +69,17 @@ base::Result<void> Recording::drain() {
     }
     if (!more) return std::unexpected(more.error());
     if (!*more) break;
+    // While the store cannot be written, it is tried again when it is due, and not all the time.
+    if (writing == Writing::kWhenMuch && recorder_ && unwritten_.empty() &&
+        recorder_->waiting_rows() >= options_.rows_at_once) {
+      if (auto written = write(false); !written) return written;
+    }
   }
   return {};
 }
 
 base::Result<void> Recording::look() {
-  note(drain());
+  note(drain(Writing::kNever));
   policy_ = parts_.policy();
   recorder_->begin_look();
   const ClockReading begun = parts_.clock();
@@ -79,19 +87,21 @@ base::Result<void> Recording::look() {
   look_wanted_ = false;
   const auto inventory = take_inventory(parts_.sockets, parts_.processes, InventoryRequest{});
   if (!inventory) return std::unexpected(inventory.error());
-  note(drain());
+  note(drain(Writing::kNever));
   recorder_->resync(*inventory, begun);
   ++totals_.looks;
   return {};
 }
 
 void Recording::note_losses() {
+  const ClockReading since = std::exchange(losses_read_, now_);
   const model::LossCounters losses = parts_.events.losses();
   if (losses == totals_.lost) return;
   if (recorder_) {
     recorder_->lost({.ring_full = losses.ring_full - totals_.lost.ring_full,
                      .recursion_misses = losses.recursion_misses - totals_.lost.recursion_misses,
-                     .storage_full = losses.storage_full - totals_.lost.storage_full});
+                     .storage_full = losses.storage_full - totals_.lost.storage_full},
+                    since.wall_us, parts_.clock().wall_us);
   }
   totals_.lost = losses;
   look_wanted_ = true;  // what was lost is found again by looking, as far as it is still there
@@ -112,8 +122,8 @@ void Recording::begin_anew(std::string kind) {
   recorder_.reset();
 }
 
-base::Result<void> Recording::write() {
-  unwritten_.push_back(recorder_->flush());
+base::Result<void> Recording::write(bool drained) {
+  unwritten_.push_back(recorder_->flush(drained));
   unwritten_.back().policy = policy_;
   unwritten_rows_ += rows_of(unwritten_.back());
   if (listener_) listener_(unwritten_.back(), *recorder_);
@@ -140,8 +150,8 @@ base::Result<void> Recording::write() {
 
 base::Result<void> Recording::step() {
   trouble_.reset();
-  note(drain());
-  note_losses();
+  note(drain(Writing::kWhenMuch));
+  if (is_due(losses_read_.boot_ns, kReadLossesMs)) note_losses();
   if (recorder_) {
     const bool after_loss = look_wanted_ && is_due(looked_ns_, kLookAfterLossMs);
     if (after_loss || is_due(looked_ns_, options_.look_ms)) note(look());
@@ -153,7 +163,7 @@ base::Result<void> Recording::step() {
       if (taken) taken = look();
       note(std::move(taken));
     }
-    if (recorder_) note(write());
+    if (recorder_) note(write(true));
   }
   if (is_due(retained_ns_, options_.retain_ms)) {
     retained_ns_ = now_.boot_ns;
@@ -172,9 +182,9 @@ base::Result<void> Recording::step() {
 
 base::Result<void> Recording::finish() {
   trouble_.reset();
-  note(drain());
+  note(drain(Writing::kNever));
   note_losses();
-  if (recorder_) note(write());
+  if (recorder_) note(write(true));
   if (trouble_) return std::unexpected(*trouble_);
   return {};
 }

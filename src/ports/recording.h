@@ -33,6 +33,9 @@ struct RecordingParts {
 struct RecordingOptions {
   RetentionPolicy retention;
   uint64_t flush_ms = 2'000;  ///< what a crash may lose
+  /// A batch of so many rows is written before that: small ones stay in the processor's caches, and
+  /// the ring is not left alone for long.
+  size_t rows_at_once = 16'384;
   uint64_t look_ms = 60'000;  ///< between two inventories: holders, and what events cannot show
   uint64_t retain_ms = 60'000;
   /// Rows that wait in memory while the store cannot be written, at about 300 bytes each.
@@ -74,9 +77,10 @@ class Recording {
 
  private:
   base::Result<void> take_up();
-  base::Result<void> drain();
+  enum class Writing : uint8_t { kNever, kWhenMuch };
+  base::Result<void> drain(Writing writing);
   base::Result<void> look();
-  base::Result<void> write();
+  base::Result<void> write(bool drained);
   void note_losses();
   void begin_anew(std::string kind);
   void drop_unwritten();
@@ -102,6 +106,7 @@ class Recording {
   uint64_t flushed_ns_ = 0;
   uint64_t looked_ns_ = 0;
   uint64_t retained_ns_ = 0;
+  ClockReading losses_read_;  // taken before the losses were read last
   bool look_wanted_ = false;
   bool retain_more_ = false;
 };

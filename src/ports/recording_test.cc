@@ -128,6 +128,39 @@ TEST_F(RecordingTest, WritesEveryTwoSecondsAndNotMoreOften) {
   EXPECT_EQ(recording_.totals().events, 2U);
 }
 
+TEST_F(RecordingTest, WritesInPiecesWhenMuchHappensAtOnce) {
+  ports::RecordingOptions options;
+  options.rows_at_once = 1000;
+  ports::Recording recording = make(options);
+  ASSERT_TRUE(recording.begin());
+  const int64_t begun_us = now_.wall_us;
+  for (uint64_t cookie = 1; cookie <= 5000; ++cookie) connection(cookie, 56744);
+  pass(1);
+  ASSERT_TRUE(recording.step());
+  const auto early = all();
+  EXPECT_GE(early.rows.size(), 1000U);
+  EXPECT_LT(early.rows.size(), 5000U) << "the last piece is written when it is due";
+  EXPECT_EQ(early.recorded_until_us, begun_us) << "not all that happened since is there";
+  ASSERT_TRUE(recording.finish());
+  EXPECT_EQ(all().rows.size(), 5000U);
+  EXPECT_EQ(all().recorded_until_us, now_.wall_us);
+}
+
+TEST_F(RecordingTest, TriesAFullDiskWhenItIsDueAndNotWithEveryPiece) {
+  ports::RecordingOptions options;
+  options.rows_at_once = 1000;
+  ports::Recording recording = make(options);
+  ASSERT_TRUE(recording.begin());
+  store_.full = true;
+  for (uint64_t cookie = 1; cookie <= 20'000; ++cookie) connection(cookie, 56744);
+  pass(1);
+  ASSERT_FALSE(recording.step());
+  EXPECT_EQ(recording.totals().writes_failed, 1U);
+  store_.full = false;
+  ASSERT_TRUE(recording.finish());
+  EXPECT_EQ(all().rows.size(), 10'000U) << "as many as one answer has";
+}
+
 TEST_F(RecordingTest, WritesTheRestWhenItEnds) {
   ASSERT_TRUE(recording_.begin());
   connection(1, 56744);
