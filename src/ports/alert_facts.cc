@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/text.h"
 #include "ports/words.h"
 
 namespace ports {
@@ -12,10 +13,13 @@ namespace {
 constexpr size_t kFactsShown = 5;
 
 std::string group_of(const model::Alert& alert) {
-  return std::string(alert_rule_name(alert.rule)) + '\t' + alert.program;
+  // Escaped: a key is one line of a file, and a tab ends a part of it.
+  return std::string(alert_rule_name(alert.rule)) + '\t' + base::escape_for_terminal(alert.program);
 }
 
-std::string key_of(const model::Alert& alert) { return group_of(alert) + '\t' + alert.about; }
+std::string key_of(const model::Alert& alert) {
+  return group_of(alert) + '\t' + base::escape_for_terminal(alert.about);
+}
 
 // Several facts of one rule and program as one alert.
 model::Alert together(std::vector<model::Alert> facts, uint32_t more) {

@@ -8,16 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "format/alert_record.h"
 #include "model/alert.h"
 #include "model/alert_settings.h"
 
 namespace ports {
 
-/// A fact that was told, by its key: the rule's name, the program and what it is about.
-struct ToldFact {
-  std::string key;
-  int64_t seen_us = 0;  ///< wall time when it was seen last
-};
+/// A fact that was told. Its key is made of the rule's name, the program and what it is about.
+using ToldFact = format::FactLine;
 
 /// So many are remembered; of more, those that were seen least lately are forgotten.
 inline constexpr size_t kFactsKept = 10'000;
