@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/alert_desk.h"
 #include "apps/inventory_json.h"
 #include "apps/layout.h"
 #include "apps/timeline_json.h"
@@ -34,6 +35,7 @@ struct Settings {
   ports::RecordingOptions recording;
   std::optional<int64_t> run_for_ms;
   uint32_t ring_bytes = 0;
+  bool no_alerts = false;
 };
 
 base::Error wrong(const std::string& option, const std::string& text, const std::string& expected) {
@@ -64,6 +66,7 @@ base::Result<Settings> read_settings(const RecordOptions& options) {
     return std::unexpected(wrong("--ring", options.ring, "a size from 64KiB to 1GiB, e.g. 8MiB"));
   }
   out.ring_bytes = static_cast<uint32_t>(std::bit_ceil(*ring));
+  out.no_alerts = options.no_alerts;
   return out;
 }
 
@@ -78,6 +81,7 @@ class Run {
  private:
   base::Result<void> begin();
   void listen();
+  void publish(const ports::TimelineBatch& batch, const ports::Recorder& recorder);
   void rounds();
   [[nodiscard]] model::RecorderStatus status() const;
   void tell(const base::Error& trouble);
@@ -96,6 +100,7 @@ class Run {
   std::unique_ptr<ports::SocketSource> sockets_;
   std::optional<ports::Recording> recording_;
   std::unique_ptr<ports::RecorderAudience> audience_;  // none: nobody can ask
+  std::optional<AlertDesk> desk_;
   ports::ClockReading begun_;
   ports::ClockReading ended_;
   std::string trouble_;  // of the last round that had any
@@ -126,6 +131,13 @@ base::Result<void> Run::begin() {
                                            .policy = [this] { return machine_.port_policy(); },
                                            .boot_id = *boot_id},
                      settings_.recording);
+  recording_->on_batch([this](const ports::TimelineBatch& batch, const ports::Recorder& recorder) {
+    publish(batch, recorder);
+  });
+  if (!settings_.no_alerts) {
+    desk_.emplace(context_);
+    recording_->on_look([this](model::Inventory inventory) { desk_->look(std::move(inventory)); });
+  }
   return recording_->begin();
 }
 
@@ -139,10 +151,13 @@ void Run::listen() {
   }
   audience_ = std::move(*audience);
   audience_->tell(status());
-  recording_->on_batch([this](const ports::TimelineBatch& batch, const ports::Recorder& recorder) {
-    audience_->tell(status());
-    if (audience_->is_watched()) audience_->publish(ports::watch_batch(batch, recorder));
-  });
+}
+
+void Run::publish(const ports::TimelineBatch& batch, const ports::Recorder& recorder) {
+  if (desk_) desk_->take(batch, recorder);
+  if (!audience_) return;
+  audience_->tell(status());
+  if (audience_->is_watched()) audience_->publish(ports::watch_batch(batch, recorder));
 }
 
 model::RecorderStatus Run::status() const {
@@ -167,6 +182,7 @@ void Run::rounds() {
       recording_->flush_every(audience_->is_watched() ? kWatchedFlushMs : kFlushMs);
     }
     if (auto stepped = recording_->step(); !stepped) tell(stepped.error());
+    if (desk_) desk_->step();
   }
 }
 
@@ -225,6 +241,10 @@ void Run::print_end() {
                      ports::grouped(recording_->open_sockets()) +
                      (recording_->open_sockets() == 1 ? " is" : " are") + " open. " +
                      lost_in_words();
+  if (desk_ && desk_->told() > 0) {
+    text += " " + ports::counted(desk_->told(), "alert") + (desk_->told() == 1 ? " was" : " were") +
+            " told; `twinport alerts` lists them.";
+  }
   context_.out << wrap_text(text, context_.text_width());
 }
 
@@ -237,6 +257,7 @@ void Run::print_json() {
   write_collector(json, events_->report());
   write_totals(json, recording_->totals());
   json.field("sockets_open", uint64_t{recording_->open_sockets()});
+  json.field("alerts", desk_ ? desk_->told() : uint64_t{0});
   json.key("notices").begin_array();
   for (const std::string& notice : notices_) json.string(notice);
   json.end_array();
@@ -252,6 +273,7 @@ int Run::operator()() {
   rounds();
   const auto finished = recording_->finish();
   audience_.reset();
+  if (desk_) desk_->step();
   ended_ = machine_.clocks();
   if (!finished) context_.fail(finished.error());
   if (context_.json) {

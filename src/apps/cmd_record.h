@@ -13,6 +13,7 @@ struct RecordOptions {
   std::string keep = "30d";       ///< age of rows
   std::string max_size = "4GiB";  ///< of the timeline on disk
   std::string ring = "8MiB";      ///< of the kernel's buffer
+  bool no_alerts = false;         ///< only record
 };
 
 /// 0 when nothing was lost, 1 when events were lost or rows could not be written, 3 when recording

@@ -64,7 +64,7 @@ TEST_F(Record, ALossIsToldAndAsksForAttention) {
     twin.events.lost.ring_full = 7;
     return false;
   };
-  const auto answer = twin.run({"record", "--for", "3s"});
+  const auto answer = twin.run({"record", "--for", "3s", "--no-alerts"});
   EXPECT_EQ(answer.code, 1);
   EXPECT_NE(answer.out.find("Lost: 7 events\nbecause the ring was full (try a larger --ring)."),
             std::string::npos)

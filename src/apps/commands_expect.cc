@@ -1,7 +1,8 @@
-// The definitions of `expect ...`: what should be open.
+// The definitions of `expect ...` and `alerts`: what should be open, and what was not.
 #include <array>
 #include <memory>
 
+#include "apps/cmd_alerts.h"
 #include "apps/cmd_expect.h"
 #include "apps/command_definition.h"
 
@@ -34,6 +35,15 @@ Run define_show(CLI::App& app) {
   app.add_flag("-w,--wide", options->wide, "Cut nothing");
   define_collector(app, options->collector);
   return [options](Context& context) { return run_expect_show(*options, context); };
+}
+
+Run define_alerts(CLI::App& app) {
+  auto options = std::make_shared<AlertsOptions>();
+  app.add_option("--since", options->since, "From then on: -2h, \"2026-11-22 12:03\"")
+      ->type_name("TIME");
+  app.add_option("--rule", options->rule, "Only alerts of this rule")->type_name("RULE");
+  app.add_option("--limit", options->limit, "How many at most, the newest")->type_name("N");
+  return [options](Context& context) { return run_alerts(*options, context); };
 }
 
 constexpr auto kCommands = std::to_array<Definition>({
@@ -71,6 +81,16 @@ constexpr auto kCommands = std::to_array<Definition>({
      "twinport expect show --wide\n"
      "twinport expect show --json | jq '.expectations[] | select(.now)'\n",
      define_show},
+    {"alerts", "What the recorder warned of, newest first",
+     "Lists the alerts that `twinport record` told. An alert is about change: it is told once, "
+     "when "
+     "something becomes so, and again only after it was away for a day. What the rules are, where "
+     "alerts go and what to leave out is said in alerts.toml of the configuration directory; "
+     "without it they are printed by `record`. `twinport expect check` tells how things stand now.",
+     "twinport alerts\n"
+     "twinport alerts --since -1d --rule impostor\n"
+     "twinport alerts --json | jq -r '.alerts[].sentence'\n",
+     define_alerts},
 });
 
 }  // namespace

@@ -19,6 +19,7 @@ Run define_record(CLI::App& app) {
   app.add_option("--max-size", options->max_size,
                  "Forget the oldest where the timeline would pass this (4GiB)")
       ->type_name("SIZE");
+  app.add_flag("--no-alerts", options->no_alerts, "Only record");
   app.add_option("--ring", options->ring,
                  "Room for events that wait in the kernel; a power of two (8MiB)")
       ->type_name("SIZE");

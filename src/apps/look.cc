@@ -63,9 +63,13 @@ base::Result<model::Inventory> look(const LookRequest& request, Context& context
   if (!source) return std::unexpected(source.error());
   auto inventory = ports::take_inventory(**source, machine.processes(), request.inventory);
   if (!inventory) return inventory;
-  if (request.published) add_published(*inventory, machine);
-  if (request.packages || request.verify) add_packages(*inventory, request.verify, context);
+  complete_inventory(*inventory, request, context);
   return inventory;
+}
+
+void complete_inventory(model::Inventory& inventory, const LookRequest& request, Context& context) {
+  if (request.published) add_published(inventory, context.machine());
+  if (request.packages || request.verify) add_packages(inventory, request.verify, context);
 }
 
 }  // namespace apps

@@ -23,6 +23,10 @@ struct LookRequest {
 /// not a failure.
 base::Result<model::Inventory> look(const LookRequest& request, Context& context);
 
+/// What `look` adds to an inventory of sockets and processes, by `published`, `packages` and
+/// `verify` of the request.
+void complete_inventory(model::Inventory& inventory, const LookRequest& request, Context& context);
+
 /// Number of the namespace we run in, 0 = unknown.
 uint32_t own_namespace(const model::Inventory& inventory);
 

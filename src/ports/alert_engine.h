@@ -38,6 +38,9 @@ class AlertEngine {
   void judge_by(const Judge* judge);
   /// Namespaces by their numbers: before the first batch, and whenever they were looked at.
   void set_namespaces(std::vector<model::NetNamespace> namespaces);
+  [[nodiscard]] const std::vector<model::NetNamespace>& namespaces() const {
+    return namespaces_->all();
+  }
   /// With `packages_known` false packages were not looked up in what look() gets.
   void set_packages_known(bool known) { packages_known_ = known; }
 

@@ -85,11 +85,12 @@ base::Result<void> Recording::look() {
   const ClockReading begun = parts_.clock();
   looked_ns_ = begun.boot_ns;
   look_wanted_ = false;
-  const auto inventory = take_inventory(parts_.sockets, parts_.processes, InventoryRequest{});
+  auto inventory = take_inventory(parts_.sockets, parts_.processes, InventoryRequest{});
   if (!inventory) return std::unexpected(inventory.error());
   note(drain(Writing::kNever));
   recorder_->resync(*inventory, begun);
   ++totals_.looks;
+  if (observer_) observer_(std::move(*inventory));
   return {};
 }
 

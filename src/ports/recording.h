@@ -68,6 +68,9 @@ class Recording {
   /// the processes that the batch names.
   void on_batch(Listener listener) { listener_ = std::move(listener); }
 
+  /// Called with each inventory once the recorder has taken it, before the next batch: for alerts.
+  void on_look(std::function<void(model::Inventory)> observer) { observer_ = std::move(observer); }
+
   /// Somebody watches: flush more often.
   void flush_every(uint64_t ms) { options_.flush_ms = ms; }
 
@@ -98,6 +101,7 @@ class Recording {
   uint64_t anew_lost_ = 0;
   int64_t written_until_us_ = 0;
   Listener listener_;
+  std::function<void(model::Inventory)> observer_;
   std::vector<model::Event> events_;
   model::PortPolicy policy_;
   RecordingTotals totals_;

@@ -79,6 +79,7 @@ class NamespaceNumbers {
   /// One that the look did not find is somebody else's, without a name: a container's, perhaps,
   /// that is gone. Where our own could not be told, all are taken for ours.
   [[nodiscard]] const model::NetNamespace* of(uint32_t number) const;
+  [[nodiscard]] const std::vector<model::NetNamespace>& all() const { return namespaces_; }
 
  private:
   std::vector<model::NetNamespace> namespaces_;

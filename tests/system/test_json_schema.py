@@ -100,6 +100,7 @@ class JsonSchema(harness.SystemTest):
             'exe = "/nothing"\n')
         found = self.collect("expect-check", "expect", "check", box=box)
         self.assertGreater(len({one["verdict"] for one in found["findings"]}), 1)
+        self.collect("alerts", "alerts", box=box)
         self.collect("expect-learn", "expect", "learn", "--output", "-", box=box)
         self.collect("expect-show", "expect", "show", box=box)
         self.collect("ports", "ports", "--all", box=box)
