@@ -40,6 +40,7 @@ class Receiver:
 
     def __init__(self, test, tls=None):
         self.taken = []
+        self.ended = False
         self.condition = threading.Condition()
         receiver = self
 
@@ -62,7 +63,14 @@ class Receiver:
         self.server.handle_error = lambda *_: None
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        test.addCleanup(self.server.shutdown)
+        test.addCleanup(self.end)
+
+    def end(self):
+        if self.ended:
+            return
+        self.ended = True
+        self.server.shutdown()
+        self.server.server_close()
 
     def wait_for(self, about) -> dict:
         """The alert about something, once it came; each that came is checked by its signature.
@@ -194,8 +202,7 @@ secret_file = "{self.secret}"
         box = self.here()
         silent = Receiver(self)
         port = silent.port
-        silent.server.shutdown()
-        silent.server.server_close()
+        silent.end()
         self.webhook(f"http://127.0.0.1:{port}/hook")
         recorder = self.record(box)
         self.start(box, "stranger", "127.0.0.1:44441")
