@@ -29,8 +29,9 @@ class KnownUses {
 
 /// Whether this process is one of the usual holders that the entry names: by Debian package, by
 /// systemd unit, or by executable (an absolute path must be equal, a base name is compared with the
-/// base name of the process's exe). An entry that names no holder matches nobody, and a program that
-/// runs what it is given (python3, java, socat) is never one by its own name or its own package.
+/// base name of the process's exe). An entry that names no holder matches nobody, and a program
+/// that runs what it is given (python3, java, socat) is never one by its own name or its own
+/// package.
 bool is_usual_holder(const model::KnownUse& use, const model::Process& process);
 
 }  // namespace ports
