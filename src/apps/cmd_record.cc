@@ -26,6 +26,7 @@ constexpr uint64_t kRoundMs = 10;
 // What a crash may lose, and how long those who watch wait for what has happened.
 constexpr uint64_t kFlushMs = 2'000;
 constexpr uint64_t kWatchedFlushMs = 500;
+constexpr uint64_t kHalfBlindLookMs = 1'000;
 // A trouble that goes on is told again after this long.
 constexpr uint64_t kRepeatNs = uint64_t{60} * 1'000'000'000;
 constexpr uint64_t kSmallestRing = uint64_t{64} << 10U;
@@ -36,6 +37,7 @@ struct Settings {
   std::optional<int64_t> run_for_ms;
   uint32_t ring_bytes = 0;
   bool no_alerts = false;
+  std::optional<model::CollectorKind> collector;
 };
 
 base::Error wrong(const std::string& option, const std::string& text, const std::string& expected) {
@@ -45,6 +47,7 @@ base::Error wrong(const std::string& option, const std::string& text, const std:
 
 base::Result<Settings> read_settings(const RecordOptions& options) {
   Settings out;
+  out.collector = options.collector;
   if (!options.run_for.empty()) {
     out.run_for_ms = base::parse_duration_ms(options.run_for);
     if (!out.run_for_ms) {
@@ -114,12 +117,18 @@ base::Result<void> Run::begin() {
   if (!store) return std::unexpected(store.error());
   store_ = std::move(*store);
   for (const std::string& notice : notices_) context_.warn(notice);
-  auto events = machine_.make_event_source(settings_.ring_bytes);
+  auto events = machine_.make_event_source(settings_.collector, settings_.ring_bytes);
   if (!events) return std::unexpected(events.error());
   events_ = std::move(*events);
-  auto sockets = machine_.make_socket_source(std::nullopt);
+  const bool without_bpf = events_->report().kind != model::CollectorKind::kBpf;
+  // Looks need cookies, which /proc does not have.
+  const bool chosen = settings_.collector && *settings_.collector != model::CollectorKind::kBpf;
+  auto sockets = machine_.make_socket_source(chosen ? std::optional(model::CollectorKind::kSockDiag)
+                                                    : std::nullopt);
   if (!sockets) return std::unexpected(sockets.error());
   sockets_ = std::move(*sockets);
+  // Where openings are not told of, looking is all there is.
+  if (without_bpf) settings_.recording.look_ms = kHalfBlindLookMs;
   auto boot_id = machine_.boot_id();
   if (!boot_id) return std::unexpected(boot_id.error());
   begun_ = ended_ = machine_.clocks();
@@ -197,7 +206,10 @@ void Run::tell(const base::Error& trouble) {
 
 bool Run::needs_attention() const {
   const ports::RecordingTotals& totals = recording_->totals();
-  return totals.lost.total() + totals.rows_dropped + totals.writes_failed != 0 || !notices_.empty();
+  const bool fell_back =
+      !settings_.collector && events_->report().kind != model::CollectorKind::kBpf;
+  return totals.lost.total() + totals.rows_dropped + totals.writes_failed != 0 ||
+         !notices_.empty() || fell_back;
 }
 
 void Run::print_start() {

@@ -71,6 +71,21 @@ TEST_F(Record, ALossIsToldAndAsksForAttention) {
       << answer.out;
 }
 
+TEST_F(Record, WithoutBpfItLooksEverySecondAndTheTimelineSaysSo) {
+  twin.events.described.kind = model::CollectorKind::kSockDiag;
+  auto answer = twin.run({"record", "--for", "5s", "--json"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_NE(answer.out.find("\"looks\":6"), std::string::npos) << answer.out;
+  const auto gaps = twin.timeline.find({})->gaps;
+  ASSERT_EQ(gaps.size(), 1U);
+  EXPECT_EQ(gaps[0].kind, "no-bpf");
+  EXPECT_EQ(gaps[0].until_us - gaps[0].from_us, 5'000'000);
+  EXPECT_EQ(twin.asked_events, std::nullopt);
+  answer = twin.run({"record", "--for", "1s", "--collector", "sock_diag"});
+  EXPECT_EQ(answer.code, 0) << "it was asked for";
+  EXPECT_EQ(twin.asked_events, model::CollectorKind::kSockDiag);
+}
+
 TEST_F(Record, TroubleWithTheDiskIsToldOnceAndRecordingGoesOn) {
   int waits = 0;
   twin.on_wait = [&] {

@@ -23,6 +23,7 @@ Run define_record(CLI::App& app) {
   app.add_option("--ring", options->ring,
                  "Room for events that wait in the kernel; a power of two (8MiB)")
       ->type_name("SIZE");
+  define_collector(app, options->collector);
   return [options](Context& context) { return run_record(*options, context); };
 }
 
@@ -65,8 +66,10 @@ constexpr auto kCommands = std::to_array<Definition>({
      "Ctrl-C or SIGTERM, or for the time given with --for; nothing stays behind in the kernel. One "
      "recorder can work on a state directory at a time; any number of commands may ask meanwhile.\n"
      "\n"
-     "Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN. Exits with 1 when events were lost or "
-     "could not be written: the timeline shows where.",
+     "Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN. Without them it hears of closings "
+     "only "
+     "and looks every second, and the timeline says that it may have missed something. Exits with "
+     "1 when events were lost or could not be written: the timeline shows where.",
      "twinport record\n"
      "twinport record --for 1s  # a short look, for scripts\n"
      "twinport record --keep 8w --max-size 16GiB --ring 32MiB --for 1s --json\n",

@@ -9,8 +9,8 @@
 #include "disk/sqlite_timeline_reader.h"
 #include "disk/sqlite_timeline_writer.h"
 #include "host/boot_clock.h"
-#include "host/bpf_events.h"
 #include "host/collector.h"
+#include "host/event_sources.h"
 #include "host/local_addresses.h"
 #include "host/port_policy.h"
 #include "host/process_reader.h"
@@ -51,8 +51,8 @@ class LinuxMachine final : public Machine {
   int64_t now_unix_s() override { return std::time(nullptr); }
 
   base::Result<std::unique_ptr<ports::EventSource>> make_event_source(
-      uint32_t ring_bytes) override {
-    return host::make_bpf_events({.ring_bytes = ring_bytes});
+      std::optional<model::CollectorKind> kind, uint32_t ring_bytes) override {
+    return host::make_event_source(kind, ring_bytes);
   }
   base::Result<std::unique_ptr<ports::TimelineWriter>> open_timeline_writer(
       const std::string& directory, std::vector<std::string>& notices) override {

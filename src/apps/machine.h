@@ -55,9 +55,9 @@ class Machine {
 
   // What the recorder and those who ask it need.
 
-  /// See host/bpf_events.h; `ring_bytes` is a power of two.
+  /// See host/event_sources.h; `ring_bytes` is a power of two.
   virtual base::Result<std::unique_ptr<ports::EventSource>> make_event_source(
-      uint32_t ring_bytes) = 0;
+      std::optional<model::CollectorKind> kind, uint32_t ring_bytes) = 0;
   /// See disk/sqlite_timeline_writer.h. `notices`: whole sentences about what had to be set aside.
   virtual base::Result<std::unique_ptr<ports::TimelineWriter>> open_timeline_writer(
       const std::string& directory, std::vector<std::string>& notices) = 0;

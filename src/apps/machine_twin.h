@@ -39,6 +39,7 @@ class MachineTwin {
   std::optional<base::Error> no_timeline;     ///< what opening the timeline fails with
   std::vector<std::string> timeline_notices;  ///< of opening it for writing
   uint32_t asked_ring_bytes = 0;
+  std::optional<model::CollectorKind> asked_events;
   std::optional<testkit::FakeRecorder> recorder;  ///< at work on `timeline`; nothing: none listens
   testkit::FakeAudience audience;                 ///< of the recorder that a command runs
   std::optional<base::Error> no_socket;           ///< what listening fails with
@@ -92,7 +93,8 @@ class MachineTwin::View final : public Machine {
   int64_t now_unix_s() override { return twin_.now_unix_s; }
 
   base::Result<std::unique_ptr<ports::EventSource>> make_event_source(
-      uint32_t ring_bytes) override {
+      std::optional<model::CollectorKind> kind, uint32_t ring_bytes) override {
+    twin_.asked_events = kind;
     twin_.asked_ring_bytes = ring_bytes;
     if (twin_.no_events) return std::unexpected(*twin_.no_events);
     return std::make_unique<testkit::ForwardEvents>(twin_.events);

@@ -275,6 +275,9 @@ std::string owner_proof_in_words(const model::RecordedSocket& socket) {
   if (reason == "older-than-recorder") {
     return "nobody can be named: it was open before the recorder ran, and gone before a look";
   }
+  if (reason == "between-looks") {
+    return "nobody can be named: it opened and closed between two looks";
+  }
   if (reason == "not-accepted") return "no program had accepted the connection yet";
   if (reason == "hidden") return "nobody can be named: the holder was hidden from the recorder";
   if (reason == "no-descriptor") return "a program kept it outside its table of open files";

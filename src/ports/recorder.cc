@@ -55,26 +55,17 @@ bool is_programs_own(const model::Socket& socket) {
          socket.holding != Holding::kOrphaned;
 }
 
-// Tells an incoming connection from an outgoing one after the fact: it is on a port that is
-// listened on in its namespace.
-class Listeners {
- public:
-  explicit Listeners(const model::Inventory& inventory) {
-    for (const auto& socket : inventory.sockets) {
-      if (socket.state == model::SocketState::kListen) ports_.insert(key(socket));
+uint64_t place_of(uint32_t netns, uint16_t port) { return uint64_t{netns} << 16U | port; }
+
+std::unordered_set<uint64_t> listened_ports(const model::Inventory& inventory) {
+  std::unordered_set<uint64_t> out;
+  for (const auto& socket : inventory.sockets) {
+    if (socket.state == model::SocketState::kListen) {
+      out.insert(place_of(socket.netns, socket.local.port));
     }
   }
-  [[nodiscard]] bool took(const model::Socket& socket) const {
-    return socket.protocol == model::Protocol::kTcp && socket.remote.port != 0 &&
-           ports_.contains(key(socket));
-  }
-
- private:
-  static uint64_t key(const model::Socket& socket) {
-    return uint64_t{socket.netns} << 16U | socket.local.port;
-  }
-  std::unordered_set<uint64_t> ports_;
-};
+  return out;
+}
 
 }  // namespace
 
@@ -365,7 +356,9 @@ void Recorder::name_owner(RecordedSocket& row, const model::SocketEvent& event) 
   if (row.proof != OwnerProof::kNone) {
     row.owner_reason.clear();
   } else if (row.owner_reason.empty()) {
-    row.owner_reason = event.created_ns == 0 ? "older-than-recorder" : "no-process";
+    row.owner_reason = half_blind_since_us_    ? "between-looks"
+                       : event.created_ns == 0 ? "older-than-recorder"
+                                               : "no-process";
   }
 }
 
@@ -405,7 +398,11 @@ void Recorder::close(const model::SocketEvent& event) {
     row.boot = boot_.number;
     row.netns = event.netns;
     row.protocol = event.protocol;
-    row.role = event.remote.port != 0 ? SocketRole::kOutgoing : SocketRole::kBound;
+    const bool incoming = event.protocol == model::Protocol::kTcp &&
+                          listened_.contains(place_of(event.netns, event.local.port));
+    row.role = event.remote.port == 0 ? SocketRole::kBound
+               : incoming             ? SocketRole::kIncoming
+                                      : SocketRole::kOutgoing;
     row.opened_before = event.created_ns == 0;
     row.interface = event.interface;
     open_at(row, event.created_ns == 0 ? event.time_ns : event.created_ns);
@@ -489,7 +486,7 @@ void Recorder::begin_look() {
 }
 
 void Recorder::resync(const model::Inventory& inventory, ClockReading begun) {
-  const Listeners listeners(inventory);
+  listened_ = listened_ports(inventory);
   std::unordered_set<uint64_t> seen;
   for (const auto& socket : inventory.sockets) {
     if (!is_programs_own(socket)) continue;
@@ -499,7 +496,11 @@ void Recorder::resync(const model::Inventory& inventory, ClockReading begun) {
     if (at == live_.end()) {
       found_gone_.erase(socket.cookie);
       Live live;
-      live.row = row_of(socket, begun.boot_ns, listeners.took(socket));
+      // An incoming connection is told from an outgoing one after the fact: somebody listens on
+      // its port.
+      const bool incoming = socket.protocol == model::Protocol::kTcp && socket.remote.port != 0 &&
+                            listened_.contains(place_of(socket.netns, socket.local.port));
+      live.row = row_of(socket, begun.boot_ns, incoming);
       at = live_.emplace(socket.cookie, std::move(live)).first;
       change(at->second);
     }
@@ -539,6 +540,9 @@ TimelineBatch Recorder::flush(bool drained) {
     forget_processes();
   }
   const ClockReading& until = drained ? now_ : before_;
+  if (half_blind_since_us_) {
+    add_gap("no-bpf", std::exchange(*half_blind_since_us_, until.wall_us), until.wall_us, 0);
+  }
   batch_.boot = boot_.number;
   batch_.recorded_until_boot_us = us_of(until.boot_ns);
   batch_.recorded_until_us = until.wall_us;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -50,6 +51,9 @@ class Recorder {
   /// get their holders, and those that are gone are closed with `close_unseen`. The order is: take
   /// all events, begin_look(), read the inventory (begun at `begun`), take all events, resync().
   void resync(const model::Inventory& inventory, ClockReading begun);
+
+  /// The source tells of no openings: every batch has a gap "no-bpf" over its time.
+  void set_half_blind() { half_blind_since_us_ = now_.wall_us; }
 
   /// Events of these kinds were lost in that stretch of wall time.
   void lost(const model::LossCounters& more, int64_t from_us, int64_t until_us);
@@ -125,6 +129,9 @@ class Recorder {
   // Closed since begin_look(): an inventory that shows one of these is only out of date.
   std::unordered_set<uint64_t> closed_meanwhile_;
   bool looking_ = false;
+  // TCP ports on which somebody listened at the last look, by namespace and port.
+  std::unordered_set<uint64_t> listened_;
+  std::optional<int64_t> half_blind_since_us_;
   // Closed by resync(), with the time of it: the event of the closing may come still, and there
   // must be no second row for it.
   std::unordered_map<uint64_t, uint64_t> found_gone_;

@@ -351,6 +351,31 @@ TEST_F(RecorderTest, SaysWhyNobodyIsNamed) {
   EXPECT_EQ(batch.opened[0].owner_reason, "kernel");
 }
 
+TEST_F(RecorderTest, WithoutOpeningsEachBatchSaysThatItIsNotWhole) {
+  auto recorder = make();
+  recorder.set_half_blind();
+  recorder.set_clock(at(12));
+  auto closed = event(SocketEventKind::kClosed, 1, 11);
+  closed.created_ns = 0;
+  recorder.take(closed);
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.gaps.size(), 1U);
+  EXPECT_EQ(batch.gaps[0].kind, "no-bpf");
+  EXPECT_EQ(batch.gaps[0].from_us, at(10).wall_us);
+  EXPECT_EQ(batch.gaps[0].until_us, at(12).wall_us);
+  EXPECT_EQ(batch.closed.at(0).owner_reason, "between-looks");
+  EXPECT_TRUE(batch.closed[0].opened_before);
+  recorder.set_clock(at(13));
+  EXPECT_EQ(recorder.flush().gaps.at(0).from_us, at(12).wall_us);
+}
+
+TEST_F(RecorderTest, AClosingOnAPortThatWasListenedOnWasIncoming) {
+  auto recorder = make();
+  recorder.resync(inventory({socket(5, 56744, model::SocketState::kListen)}), at(10));
+  recorder.take(event(SocketEventKind::kClosed, 1, 11));
+  EXPECT_EQ(recorder.flush().closed.at(0).role, SocketRole::kIncoming);
+}
+
 TEST_F(RecorderTest, ANamespaceThatCouldNotBeReadClosesNothing) {
   auto recorder = make();
   recorder.take(event(SocketEventKind::kConnected, 1, 9));

@@ -50,6 +50,7 @@ base::Result<void> Recording::take_up() {
   const bool anew = !anew_kind_.empty();
   recorder_.emplace(parts_.processes, *boot, now_, std::move(*open),
                     anew ? 0 : boot->recorded_until_us);
+  if (parts_.events.report().kind != model::CollectorKind::kBpf) recorder_->set_half_blind();
   if (anew) recorder_->add_gap(anew_kind_, written_until_us_, now_.wall_us, anew_lost_);
   written_until_us_ = std::max(written_until_us_, boot->recorded_until_us);
   return {};
@@ -87,6 +88,12 @@ base::Result<void> Recording::look() {
   look_wanted_ = false;
   auto inventory = take_inventory(parts_.sockets, parts_.processes, InventoryRequest{});
   if (!inventory) return std::unexpected(inventory.error());
+  if (inventory->report.kind == model::CollectorKind::kProc) {
+    return base::fail(base::ErrorKind::kUnsupported,
+                      "record what is open: /proc alone does not tell one socket from another "
+                      "(their cookies); it takes BPF or sock_diag (" +
+                          inventory->report.why + ")");
+  }
   note(drain(Writing::kNever));
   recorder_->resync(*inventory, begun);
   ++totals_.looks;

@@ -306,6 +306,13 @@ TEST_F(RecordingTest, AnEventThatCannotBeReadStopsNothing) {
   EXPECT_EQ(all().rows.size(), 1U);
 }
 
+TEST_F(RecordingTest, SocketsThatCannotBeToldApartAreNotRecorded) {
+  sockets_.raw.report.kind = model::CollectorKind::kProc;
+  const auto begun = recording_.begin();
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().kind, base::ErrorKind::kUnsupported);
+}
+
 TEST_F(RecordingTest, ALookThatFailsStopsNothing) {
   ASSERT_TRUE(recording_.begin());
   connection(1, 56744);

@@ -27,7 +27,8 @@ class FakeEventSource final : public ports::EventSource {
 
   std::deque<model::Event> waiting;
   model::LossCounters lost;
-  model::CollectorReport described;
+  model::CollectorReport described{
+      .kind = model::CollectorKind::kBpf, .why = "", .blind_spots = {}};
   std::optional<base::Error> error;  ///< what drain() fails with, for once, after all events
 };
 

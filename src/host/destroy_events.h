@@ -1,0 +1,23 @@
+// What can be told of openings and closings without BPF: ports::EventSource over the multicast
+// groups in which sock_diag announces each TCP and UDP socket that the kernel destroys (Linux 4.2),
+// and one that tells nothing, where even those cannot be joined. Both need a look at all sockets
+// every second beside them; what lives between two looks has no owner, or is not seen at all, and
+// the report says so. Any user may join the groups of the own network namespace.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "ports/event_source.h"
+
+namespace host {
+
+/// `why` is why nothing better is used. Joins the groups in our own network namespace at once (its
+/// failure is the error), and in others as they come and go, as far as rights allow.
+base::Result<std::unique_ptr<ports::EventSource>> make_destroy_events(std::string why);
+
+/// Never has an event.
+std::unique_ptr<ports::EventSource> make_no_events(std::string why);
+
+}  // namespace host
