@@ -55,7 +55,7 @@ TEST_F(RegistryCommand, TellsWhoAPortIsRegisteredToAndWhoReallyUsesIt) {
                              "      A ghost registration: "))
       << answer.out;
   EXPECT_TRUE(has(answer.out, "      + the description only repeats the name \"ncpm-ft\"\n"));
-  EXPECT_TRUE(has(answer.out, "\nReally used by\n  Twinport (1744 tcp): data channel\n"));
+  EXPECT_TRUE(has(answer.out, "\nReally used by\n  Twinport (1744 tcp): data channel (planned)\n"));
 }
 
 TEST_F(RegistryCommand, TakesAServiceNameOrARange) {

@@ -29,8 +29,12 @@ class KnownUses {
 
 /// Whether this process is one of the usual holders that the entry names: by Debian package, by
 /// systemd unit, or by executable (an absolute path must be equal, a base name is compared with the
-/// base name of the process's exe). An entry that names no holder matches nobody, and a program that
-/// runs what it is given (python3, java, socat) is never one by its own name or its own package.
+/// base name of the process's exe). An entry that names no holder matches nobody, and a program
+/// that runs what it is given (python3, java, socat) is never one by its own name or its own
+/// package.
 bool is_usual_holder(const model::KnownUse& use, const model::Process& process);
+
+/// The software does not exist yet: nobody uses the port for it, and nobody is compared with it.
+bool is_planned(const model::KnownUse& use);
 
 }  // namespace ports
