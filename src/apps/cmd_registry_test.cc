@@ -54,7 +54,8 @@ TEST_F(RegistryCommand, TellsWhoAPortIsRegisteredToAndWhoReallyUsesIt) {
                              "      assignee: Ken Hearn\n"
                              "      A ghost registration: "))
       << answer.out;
-  EXPECT_TRUE(has(answer.out, "      + the description only repeats the name \"ncpm-ft\"\n"));
+  EXPECT_TRUE(has(answer.out,
+                  "      sign of a ghost: the description only repeats the name \"ncpm-ft\"\n"));
   EXPECT_TRUE(has(answer.out, "\nReally used by\n  Twinport (1744 tcp): data channel (planned)\n"));
 }
 
