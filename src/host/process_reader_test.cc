@@ -483,7 +483,7 @@ TEST(ProcessReader, AStatThatCannotBeReadIsNoProcess) {
 }
 
 TEST(ProcessReader, WithoutProcNothingIsSaidToBeGone) {
-  const auto process = make_process_reader("/nonexistent")->read(::getpid(), 0);
+  const auto process = make_process_reader("/proc/nonexistent")->read(::getpid(), 0);
   EXPECT_FALSE(process.gone);
   EXPECT_TRUE(process.details_hidden);
 }
