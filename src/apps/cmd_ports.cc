@@ -16,6 +16,8 @@
 #include "base/text.h"
 #include "ports/filter.h"
 #include "ports/inventory_verdict.h"
+#include "ports/known_uses.h"
+#include "ports/port_query.h"
 
 namespace apps {
 namespace {
@@ -60,14 +62,16 @@ base::Result<std::vector<const SocketColumn*>> parse_columns(std::string_view na
   return out;
 }
 
-base::Result<Request> parse_request(const PortsOptions& options, bool json) {
+base::Result<Request> parse_request(const PortsOptions& options, Context& context) {
   Request out;
-  if (json && !options.columns.empty()) {
+  if (context.json && !options.columns.empty()) {
     return base::fail(ErrorKind::kUsage,
                       "--columns shapes the table; JSON always has every field. Leave one of the "
                       "two out.");
   }
-  auto filter = Filter::parse(options.filter);
+  auto filter = Filter::parse(options.filter, [&](std::string_view word) {
+    return ports::find_port(word, context.registry(), ports::KnownUses::built_in());
+  });
   if (!filter) return std::unexpected(filter.error());
   out.filter = std::move(*filter);
   // A question about states, peers or idle holders is a question about more than listeners.
@@ -318,6 +322,9 @@ void print_footer(const std::vector<uint32_t>& rows, const Attention& attention,
   if (attention.modified) {
     line += " A program's file WAS CHANGED since its package was installed.";
   }
+  if (!request.all_states && !options.filter.empty()) {
+    line += " Connections are left out; --all shows them.";
+  }
   if (!report.complete) line += " The view is incomplete.";
   if (!options.wide && !report.blind_spots.empty()) {
     const size_t count = report.blind_spots.size();
@@ -419,7 +426,7 @@ int print_column_help(Context& context) {
 
 int run_ports(const PortsOptions& options, Context& context) {
   if (options.columns == "help") return print_column_help(context);
-  auto request = parse_request(options, context.json);
+  auto request = parse_request(options, context);
   if (!request) return context.fail(request.error());
 
   LookRequest wanted;

@@ -192,9 +192,10 @@ TEST(Ports, SaysSoWhenTheViewIsIncomplete) {
             "tcp    0.0.0.0:2024  xinuexpansion4?  needs root  uid 5  -\n");
   EXPECT_EQ(answer.err,
             "1 listening or bound socket, seen by sock_diag. 1 holder could not be seen; run\n"
-            "as root to name more. The view is incomplete. 1 blind spot, listed by --wide.\n");
+            "as root to name more. Connections are left out; --all shows them. The view is\n"
+            "incomplete. 1 blind spot, listed by --wide.\n");
   EXPECT_TRUE(twin.run({"ports", "2024", "--wide"})
-                  .err.ends_with("The view is incomplete.\n"
+                  .err.ends_with("The view is\nincomplete.\n"
                                  "- The descriptors of 12 processes of other users may not be read "
                                  "(run as root).\n"
                                  "Why sock_diag: it is what this test has\n"));

@@ -163,11 +163,12 @@ void print_registration(Page& page, const ports::Registration& registration) {
   if (entry.service.empty()) return;
   const ports::GhostJudgement& judgement = registration.ghost;
   const auto present = std::ranges::count(judgement.signals, true, &ports::GhostSignal::present);
-  page.detail(fmt::format("{}: {} of {} signs say that its tenant left no documentation",
+  page.detail(fmt::format("{}: {} of {} signs say that its tenant left no documentation{}",
                           judgement.ghost ? "A ghost registration" : "Not a ghost registration",
-                          present, judgement.signals.size()));
+                          present, judgement.signals.size(),
+                          judgement.ghost ? "; about one in five judged so has some" : ""));
   for (const ports::GhostSignal& signal : judgement.signals) {
-    page.detail(std::string(signal.present ? "+ " : "- ") + safe(signal.evidence));
+    page.detail((signal.present ? "sign of a ghost: " : "sign of life: ") + safe(signal.evidence));
   }
 }
 

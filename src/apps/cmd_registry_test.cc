@@ -54,8 +54,9 @@ TEST_F(RegistryCommand, TellsWhoAPortIsRegisteredToAndWhoReallyUsesIt) {
                              "      assignee: Ken Hearn\n"
                              "      A ghost registration: "))
       << answer.out;
-  EXPECT_TRUE(has(answer.out, "      + the description only repeats the name \"ncpm-ft\"\n"));
-  EXPECT_TRUE(has(answer.out, "\nReally used by\n  Twinport (1744 tcp): data channel\n"));
+  EXPECT_TRUE(has(answer.out,
+                  "      sign of a ghost: the description only repeats the name \"ncpm-ft\"\n"));
+  EXPECT_TRUE(has(answer.out, "\nReally used by\n  Twinport (1744 tcp): data channel (planned)\n"));
 }
 
 TEST_F(RegistryCommand, TakesAServiceNameOrARange) {
@@ -137,6 +138,41 @@ TEST_F(RegistryCommand, WarnsWhenAnImportIsDamagedAndUsesTheBuiltInRows) {
   EXPECT_EQ(answer.code, 0);
   EXPECT_TRUE(answer.err.starts_with("twinport: warning: the imported port registry is not used"));
   EXPECT_TRUE(has(answer.out, "ncpm-ft"));
+}
+
+TEST_F(RegistryCommand, LooksForAnImportInTheUsersHomeAndNeverInTheCurrentDirectory) {
+  const auto warns = [&] { return !twin_.run({"registry", "1744"}).err.empty(); };
+  const std::string home = directory_ + "/home";
+  std::filesystem::create_directories(home + "/.local/state/twinport");
+  std::ofstream(home + "/.local/state/twinport/registry.table") << "rubbish";
+  twin_.passwd_home = home;
+  EXPECT_TRUE(warns());
+  twin_.variables["HOME"] = "relative";
+  EXPECT_TRUE(warns());
+  twin_.variables["HOME"] = directory_;
+  EXPECT_FALSE(warns());
+  twin_.variables.erase("HOME");
+  twin_.passwd_home.clear();
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(home);
+  EXPECT_FALSE(warns());
+  std::filesystem::current_path(before);
+}
+
+TEST_F(RegistryCommand, NamesTheOptionThatTakesAShortFile) {
+  const auto answer = run({"registry", "import", write_csv("mine,1744,tcp,Mine,,,,,,,,\n")});
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_TRUE(has(answer.err, "has 1 row with a port")) << answer.err;
+  EXPECT_TRUE(has(answer.err, "add --force"));
+}
+
+TEST_F(RegistryCommand, IsSuggestedExplainForALonePort) {
+  EXPECT_EQ(twin_.run({"1744"}).err,
+            "twinport: there is no command \"1744\"; did you mean \"explain 1744\"?\n"
+            "See `twinport --help`.\n");
+  const auto top = twin_.run({"ephemeral", "--top", "foo"});
+  EXPECT_EQ(top.code, 2);
+  EXPECT_TRUE(has(top.err, "\"foo\" is no number of rows; write 10")) << top.err;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "apps/command_line.h"
 
+#include <pwd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "ports/filter.h"
+#include "ports/port_query.h"
 #include "ports/words.h"
 
 namespace apps {
@@ -36,7 +38,11 @@ base::Error unknown_command(std::string_view word) {
   }
   std::string message = "there is no command \"" + base::escape_for_terminal(word) + "\"";
   const std::string_view near = base::nearest_word(word, names);
-  if (!near.empty()) message += "; did you mean \"" + std::string(near) + "\"?";
+  if (const auto port = ports::parse_port_query(word); port && !port->ports.empty()) {
+    message += "; did you mean \"explain " + base::escape_for_terminal(word) + "\"?";
+  } else if (!near.empty()) {
+    message += "; did you mean \"" + std::string(near) + "\"?";
+  }
   message += "\nSee `twinport --help`.";
   return {base::ErrorKind::kUsage, message};
 }
@@ -83,8 +89,11 @@ std::string directory_from(const Environment& environment, const char* variable,
   if (const std::string path = value(xdg_variable); path.starts_with('/')) {
     return path + "/twinport";
   }
-  const std::string home = value("HOME");
-  return (home.empty() ? std::string() : home + "/") + home_path;
+  // Without a home there is no such directory. The current one is never it: whoever can write there
+  // would decide what we believe.
+  std::string home = value("HOME");
+  if (!home.starts_with('/')) home = environment.passwd_home;
+  return (home.starts_with('/') ? home : "/nonexistent") + "/" + home_path;
 }
 
 Context make_context(const Environment& environment, Output& out, Output& err) {
@@ -223,6 +232,10 @@ Environment Environment::of_process() {
   out.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
   out.err_is_terminal = ::isatty(STDERR_FILENO) == 1;
   out.is_root = ::geteuid() == 0;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
+  if (const passwd* user = ::getpwuid(::geteuid()); user != nullptr) {
+    out.passwd_home = user->pw_dir;
+  }
   struct winsize size{};
   if (out.out_is_terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
     out.terminal_columns = size.ws_col;

@@ -21,6 +21,7 @@ struct Environment {
   bool err_is_terminal = false;
   unsigned terminal_columns = 0;  ///< 0 = no terminal, or it does not say
   bool is_root = false;
+  std::string passwd_home;  ///< where HOME says nothing
 
   /// Of this process.
   static Environment of_process();

@@ -7,6 +7,7 @@
 #include "apps/cmd_ports.h"
 #include "apps/cmd_who.h"
 #include "apps/command_definition.h"
+#include "base/text.h"
 
 namespace apps {
 namespace {
@@ -27,7 +28,17 @@ Run define_explain(CLI::App& app) {
 
 Run define_ephemeral(CLI::App& app) {
   auto options = std::make_shared<EphemeralOptions>();
-  app.add_option("--top", options->top, "How many destinations and holders to list")
+  app.add_option_function<std::string>(
+         "--top",
+         [options](const std::string& text) {
+           const auto number = base::parse_number<decltype(options->top)>(text);
+           if (!number) {
+             throw CLI::ValidationError("--top", "\"" + base::escape_for_terminal(text) +
+                                                     "\" is no number of rows; write 10");
+           }
+           options->top = *number;
+         },
+         "How many destinations and holders to list")
       ->type_name("N");
   define_collector(app, options->collector);
   return [options](Context& context) { return run_ephemeral(*options, context); };
@@ -92,13 +103,15 @@ constexpr auto kCommands = std::to_array<Definition>({
      define_ephemeral},
     {"ports", "Who holds what, now",
      "Lists the sockets that hold a port: listening TCP and bound UDP of this network namespace, "
-     "with the process behind each. A filter or --all shows connections too. A socket without a "
-     "process is explained, never left blank.\n"
+     "with the process behind each. --all shows connections too, and so does a filter on a state, "
+     "a "
+     "peer or ADDRESS:PORT. A socket without a process is explained, never left blank.\n"
      "\n"
      "The exit code is 1 when rights or a failure left something out of the view; as root there is "
      "more to see.",
      "twinport ports\n"
-     "twinport ports 22  # who listens on port 22\n"
+     "twinport ports 22 80,443  # who listens on any of them\n"
+     "twinport ports 10.0.0.5:56744\n"
      "twinport ports 'proto=tcp and state=listen and port in 1743-1844'\n"
      "twinport ports --all --sort -recvq --columns local,peer,recvq,process\n"
      "twinport ports 'state=established' --detail\n"

@@ -1,6 +1,8 @@
 #include "apps/context.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "base/text.h"
 
@@ -34,7 +36,11 @@ const ports::Registry& Context::registry() {
 const LoadedExpectations& Context::expectations() {
   if (!opened_expectations) {
     auto loaded = load_expectations(config_directory);
-    if (!loaded) warn(loaded.error().message + "; nothing is judged by expectations");
+    // A directory that may not even be looked into, as root's home under `su`, holds none of ours.
+    std::error_code unseen;
+    static_cast<void>(std::filesystem::status(config_directory, unseen));
+    if (!loaded && unseen != std::errc::permission_denied)
+      warn(loaded.error().message + "; nothing is judged by expectations");
     opened_expectations = std::make_shared<const LoadedExpectations>(loaded ? std::move(*loaded)
                                                                             : LoadedExpectations{});
   }

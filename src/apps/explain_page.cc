@@ -57,7 +57,7 @@ void add_verdict(PageSection& section, const model::Verdict& verdict) {
                  verdict_tone(verdict.kind));
 }
 
-PageSection safety_section(const Explanation& of) {
+PageSection safety_section(const Explanation& of, PageLength length) {
   PageSection section;
   section.title = "Is it safe?";
   // Where all there is to say is that not everything was in sight, the lead has said it.
@@ -78,7 +78,8 @@ PageSection safety_section(const Explanation& of) {
                    name_it ? evidence.about + ": " + evidence.sentence : evidence.sentence,
                    tone_of(evidence));
   }
-  add_verdict(section, of.verdict);
+  // Who wrote no expectations need not read so every time.
+  if (of.expectations_loaded || length == PageLength::kFull) add_verdict(section, of.verdict);
   return section;
 }
 
@@ -142,8 +143,9 @@ void add_registration(PageSection& section, const ports::Registration& registrat
     if (signal.present) signs.push_back(signal.evidence);
   }
   section.detail("ghost",
-                 "A ghost registration, a name whose owner left no documentation: " +
-                     ports::joined(signs, "; ") + ".",
+                 "A ghost registration, a name for which we found no documentation: " +
+                     ports::joined(signs, "; ") +
+                     ". About one in five that are judged so has some.",
                  Tone::kWarning);
 }
 
@@ -254,7 +256,7 @@ Page explain_page(const Explanation& of, int64_t now_unix_s, PageLength length) 
   }
   if (!of.summary.empty()) page.lead.push_back(paragraph(of.summary));
   page.sections.push_back(holds_section(of, now_unix_s, length));
-  page.sections.push_back(safety_section(of));
+  page.sections.push_back(safety_section(of, length));
   page.sections.push_back(absence_section(of));
   page.sections.push_back(steps_section(of));
   page.sections.push_back(identity_section(of, length));

@@ -1,13 +1,12 @@
 // Who holds a port, in words: a part of explain_page.h.
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <ctime>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "apps/explain_page.h"
+#include "ports/time_query.h"
 #include "ports/words.h"
 
 namespace apps {
@@ -28,14 +27,6 @@ struct Limits {
 constexpr Limits kShortLimits{.holds = 8, .names = 3, .programs = 4, .pids = 6};
 constexpr Limits kNoLimits{
     .holds = SIZE_MAX, .names = SIZE_MAX, .programs = SIZE_MAX, .pids = SIZE_MAX};
-
-std::string local_time(int64_t unix_s) {
-  const time_t when = unix_s;
-  tm parts{};
-  if (localtime_r(&when, &parts) == nullptr) return "an unknown time";
-  std::array<char, 32> text{};
-  return {text.data(), strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts)};
-}
 
 std::string transport(model::Protocol protocol) {
   std::string out(model::protocol_name(protocol));
@@ -137,7 +128,7 @@ std::string unnamed(Holding holding) {
 }
 
 // Sockets that no program holds: their state is the explanation.
-std::string ownerless(const Hold& hold) {
+std::string how_ownerless(const Hold& hold) {
   const bool one = hold.sockets == 1;
   const std::string count = ports::counted(hold.sockets, "connection");
   switch (hold.holding) {
@@ -164,6 +155,20 @@ std::string ownerless(const Hold& hold) {
       return {};
   }
   return {};
+}
+
+// Between whom: of a connection that no program holds, its ends are all that can be told.
+std::string ends_in_words(const Hold& hold) {
+  if (hold.peers.empty()) return {};
+  if (hold.role != HoldRole::kRemote) return "With " + peers_in_words(hold) + ".";
+  return "The port is the other end's, of " + addresses_in_words(hold) + "; " +
+         ports::own_ends_in_words(hold) + ".";
+}
+
+std::string ownerless(const Hold& hold) {
+  const std::string how = how_ownerless(hold);
+  const std::string ends = how.empty() ? std::string() : ends_in_words(hold);
+  return ends.empty() ? how : how + " " + ends;
 }
 
 std::string heading(const Hold& hold, size_t most_names) {
@@ -193,7 +198,7 @@ std::string heading(const Hold& hold, size_t most_names) {
     case HoldRole::kRemote:
       return who + (several ? " are" : " is") + " connected with this port of " +
              addresses_in_words(hold) + " (" + transport(hold.protocol) + ": " +
-             states_in_words(hold) + ")";
+             states_in_words(hold) + "); " + ports::own_ends_in_words(hold);
   }
   return who;
 }
@@ -219,7 +224,9 @@ std::string program_file(const Process& process) {
   if (process.is_kernel_thread) return "a thread of the kernel";
   if (process.details_hidden || process.exe.empty()) return "not readable with our rights";
   std::string out = ports::name_in_words(process.exe);
-  if (process.exe_deleted) out += " (since replaced or removed)";
+  if (process.exe_deleted && !process.exe.starts_with("/memfd:")) {
+    out += process.exe_replaced ? " (since replaced)" : " (since removed)";
+  }
   if (process.exe_elsewhere) return out + " (in its own file tree)";
   if (!process.package.empty()) {
     out += ", from Debian package " + process.package;
@@ -297,9 +304,9 @@ void add_program(PageSection& section, const Program& program, bool name_it, int
   section.detail("user", process.user.empty() ? std::to_string(process.uid)
                                               : ports::name_in_words(process.user));
   if (process.start_time_unix_s != 0) {
-    section.detail("since", local_time(process.start_time_unix_s) + " (" +
-                                ports::duration_in_words(now_unix_s - process.start_time_unix_s) +
-                                ")");
+    section.detail("since",
+                   ports::local_time_text(process.start_time_unix_s * 1'000'000, 0) + " (" +
+                       ports::duration_in_words(now_unix_s - process.start_time_unix_s) + ")");
   }
   if (const std::string why = why_it_runs(process); !why.empty()) section.detail("why", why);
 }

@@ -35,7 +35,18 @@ std::string transports_of(const HeldPort& held) {
   return ports::joined(std::vector<std::string>(names.begin(), names.end()), ",");
 }
 
-PageSection held_section(const RangeExplanation& of, size_t most) {
+// What speaks against a port and asks for nothing yet is said all the same.
+void add_weaker_signs(PageSection& section, const ports::Assessment& assessment, size_t most) {
+  size_t shown = 0;
+  for (const ports::Evidence& evidence : assessment.evidence) {
+    if (evidence.leaning != ports::Leaning::kAgainst) continue;
+    if (evidence.asks != ports::Level::kNoConcern) continue;
+    if (++shown <= most) section.detail("against", evidence.sentence);
+  }
+  if (shown > most) section.detail("", "And " + ports::counted(shown - most, "weaker sign") + ".");
+}
+
+PageSection held_section(const RangeExplanation& of, size_t most, size_t most_signs) {
   PageSection section;
   section.title = "Open now";
   for (size_t i = 0; i < std::min(most, of.held.size()); ++i) {
@@ -45,6 +56,7 @@ PageSection held_section(const RangeExplanation& of, size_t most) {
     if (held.assessment.level != ports::Level::kNoConcern) {
       section.detail("", held.assessment.sentence);
     }
+    add_weaker_signs(section, held.assessment, most_signs);
   }
   if (of.held.size() > most) {
     section.point("And " + ports::counted(of.held.size() - most, "more port") + ".");
@@ -68,7 +80,7 @@ PageSection numbers_section(const RangeExplanation& of) {
                            " have a service name at IANA";
   if (of.ghosts > 0) {
     registered += "; " + ports::grouped(of.ghosts) +
-                  " of these are ghost registrations, names whose owner left no documentation";
+                  " of these are ghost registrations, names for which we found no documentation";
   }
   section.point(registered + ".");
   return section;
@@ -119,7 +131,7 @@ Page explain_range_page(const RangeExplanation& of, PageLength length) {
     page.lead.push_back({PageItemKind::kParagraph, "", of.understood, Tone::kFaint});
   }
   page.lead.push_back({PageItemKind::kParagraph, "", of.headline, Tone::kStrong});
-  page.sections.push_back(held_section(of, full ? 1000 : 30));
+  page.sections.push_back(held_section(of, full ? 1000 : 30, full ? 1000 : 2));
   page.sections.push_back(numbers_section(of));
   page.sections.push_back(range_uses_section(of, full ? 1000 : 12));
   page.sections.push_back(names_section(of, full ? 1000 : 12));

@@ -184,6 +184,7 @@ void write_process(JsonWriter& json, const model::Process& process) {
   write_text(json, "cgroup", placement.cgroup);
   write_text(json, "package", process.package);
   write_text(json, "package_version", process.package_version);
+  json.field("package_looked_up", process.package_looked_up);
   json.field("package_check", package_check_name(process.package_check));
   json.field("kernel_thread", process.is_kernel_thread);
   json.field("details_hidden", process.details_hidden).field("gone", process.gone);

@@ -38,12 +38,14 @@ void add_packages(model::Inventory& inventory, bool verify, Context& context) {
   exes.erase(again.begin(), again.end());
   if (exes.empty()) return;
   const std::string cache = verify ? context.state_directory + "/package-checks" : std::string();
+  const bool lists = context.machine().has_package_lists();
   const auto findings = context.machine().find_packages(exes, verify, cache);
   for (model::Process& process : inventory.processes) {
     const auto at = std::ranges::lower_bound(exes, process.exe);
     if (process.exe_elsewhere || at == exes.end() || *at != process.exe) continue;
     const host::PackageFinding& finding = findings[static_cast<size_t>(at - exes.begin())];
     process.package = finding.package;
+    process.package_looked_up = lists;
     process.package_version = finding.version;
     // The file that runs is gone; what now lies at its path proves nothing about it.
     if (!process.exe_deleted) process.package_check = finding.check;

@@ -45,10 +45,11 @@ class MachineTwin {
   std::optional<base::Error> no_socket;           ///< what listening fails with
   std::string socket_path;                        ///< where was last listened or asked
   static constexpr uint64_t kFirstBootNs = uint64_t{100'000} * 1'000'000'000;
-  uint64_t boot_ns = kFirstBootNs;               ///< advanced by waiting
-  std::function<bool()> on_wait;                 ///< with each wait; true = the person ends it
-  std::map<std::string, std::string> variables;  ///< environment
-  unsigned columns = 0;                          ///< not 0: standard output is a terminal this wide
+  uint64_t boot_ns = kFirstBootNs;  ///< advanced by waiting
+  std::function<bool()> on_wait;    ///< with each wait; true = the person ends it
+  std::map<std::string, std::string> variables;
+  std::string passwd_home;  ///< environment
+  unsigned columns = 0;     ///< not 0: standard output is a terminal this wide
 
   struct Answer {
     int code = -1;
@@ -167,6 +168,7 @@ inline MachineTwin::Answer MachineTwin::run(const std::vector<std::string>& word
     return found == variables.end() ? nullptr : found->second.c_str();
   };
   environment.make_machine = [this] { return std::make_unique<View>(*this); };
+  environment.passwd_home = passwd_home;
   environment.out_is_terminal = columns != 0;
   environment.terminal_columns = columns;
   std::vector<const char*> arguments;

@@ -333,9 +333,9 @@ TEST(FdWalk, ShowsASharedTableOnceEvenWhereTablesCannotBeCompared) {
 }
 
 TEST(FdWalk, SaysThatThereIsNoProc) {
-  const auto walk = host::walk_descriptors(set_of({1}), {}, "/nonexistent");
+  const auto walk = host::walk_descriptors(set_of({1}), {}, "/proc/nonexistent");
   ASSERT_FALSE(walk.has_value());
-  EXPECT_NE(walk.error().message.find("/nonexistent"), std::string::npos);
+  EXPECT_NE(walk.error().message.find("/proc/nonexistent"), std::string::npos);
 }
 
 }  // namespace

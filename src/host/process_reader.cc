@@ -209,6 +209,8 @@ ProcessReader::Look ProcessReader::read_executable(int directory, model::Process
     if (!is_its_name) {
       out.exe.resize(out.exe.size() - kDeletedMark.size());
       out.exe_deleted = true;
+      const std::string path = "root" + out.exe;
+      out.exe_replaced = ::fstatat(directory, path.c_str(), &by_name, 0) == 0;
     }
   }
   out.exe_elsewhere = is_elsewhere(directory, file, out);

@@ -242,6 +242,7 @@ TEST(ProcessReader, TellsADeletedExecutable) {
   const auto process = read_process(running.pid());
   EXPECT_EQ(process.exe, program);
   EXPECT_TRUE(process.exe_deleted);
+  EXPECT_FALSE(process.exe_replaced);
   EXPECT_FALSE(process.exe_elsewhere);
 }
 
@@ -253,6 +254,7 @@ TEST(ProcessReader, TellsAReplacedExecutable) {
   const auto process = read_process(running.pid());
   EXPECT_EQ(process.exe, program);
   EXPECT_TRUE(process.exe_deleted);
+  EXPECT_TRUE(process.exe_replaced);
 }
 
 TEST(ProcessReader, TellsADeletedExecutableThatHasAnotherName) {
@@ -481,7 +483,7 @@ TEST(ProcessReader, AStatThatCannotBeReadIsNoProcess) {
 }
 
 TEST(ProcessReader, WithoutProcNothingIsSaidToBeGone) {
-  const auto process = make_process_reader("/nonexistent")->read(::getpid(), 0);
+  const auto process = make_process_reader("/proc/nonexistent")->read(::getpid(), 0);
   EXPECT_FALSE(process.gone);
   EXPECT_TRUE(process.details_hidden);
 }

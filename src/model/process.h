@@ -38,6 +38,7 @@ struct Process {
   std::string command;         ///< comm, raw bytes from outside: escape before printing
   std::string exe;             ///< target of /proc/PID/exe without " (deleted)"; "" = unreadable
   bool exe_deleted = false;    ///< the running file is gone or replaced (an upgrade, usually)
+  bool exe_replaced = false;   ///< of a deleted one: another file stands at its path now
   bool exe_elsewhere = false;  ///< `exe` names a file of another file tree (container, chroot):
                                ///< the file of that name here, and its package, are not this one
   bool is_kernel_thread = false;
@@ -46,7 +47,8 @@ struct Process {
                                 ///< `command` is then what the collector saw, if it saw one
   Placement placement;
   std::vector<Ancestor> ancestors;
-  std::string package;  ///< Debian package that ships exe, "" = none or not looked up
+  std::string package;             ///< Debian package that ships exe, "" = none or not looked up
+  bool package_looked_up = false;  ///< there are package lists, and `exe` was looked for in them
   std::string package_version;
   PackageCheck package_check = PackageCheck::kNotAsked;
 };

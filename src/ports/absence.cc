@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ports/known_uses.h"
 #include "ports/words.h"
 
 namespace ports {
@@ -68,7 +69,9 @@ Absence explain_port_zero() {
 
 }  // namespace
 
-bool names_software(const model::KnownUse& use) { return use.role != "unknown"; }
+bool names_software(const model::KnownUse& use) {
+  return use.role != "unknown" && !is_planned(use);
+}
 
 Absence explain_absence(const PortFacts& facts, std::span<const model::KnownUse* const> uses,
                         std::string_view registered) {

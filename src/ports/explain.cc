@@ -63,6 +63,21 @@ bool is_local(const model::IpAddress& address, std::span<const model::IpAddress>
          });
 }
 
+// A nameable holder in each other namespace, to enter it by; a few are enough to check by hand.
+std::vector<int32_t> pids_elsewhere(const Explanation& of) {
+  constexpr size_t kNamespacesEntered = 3;
+  std::vector<uint32_t> entered;
+  std::vector<int32_t> out;
+  const auto add = [&](const Hold& hold) {
+    if (hold.own_namespace || hold.programs.empty() || out.size() == kNamespacesEntered) return;
+    if (std::ranges::find(entered, hold.netns) != entered.end()) return;
+    entered.push_back(hold.netns);
+    out.push_back(hold.programs.front().process.pid);
+  };
+  for (const Hold& hold : of.holds) add(hold);
+  return out;
+}
+
 // That nobody was found says little when not everybody could be seen.
 void judge_unseen(Explanation& out, bool caller_is_root) {
   if (out.everything_seen || out.port == 0 || has_holder(out)) return;
@@ -259,7 +274,7 @@ Explanation explain(const PortQuery& query, uint16_t port, const ExplainInput& i
   out.facts = gather_port_facts(port, input.inventory);
   out.registrations = gather_registrations(input.entries, query.protocol, input.known_uses);
   if (port != 0) out.uses = input.known_uses.find(port, query.protocol);
-  out.checks = hand_checks({port, port}, query.protocol);
+  out.checks = hand_checks({port, port}, query.protocol, pids_elsewhere(out));
   out.report = input.inventory.report;
   out.gaps = find_gaps(input.inventory);
   out.everything_seen = sees_everything(input.inventory);
@@ -281,6 +296,7 @@ Explanation explain(const PortQuery& query, uint16_t port, const ExplainInput& i
   static const std::vector<model::Expectation> kNone;
   const Judge nothing(kNone, false);
   const Judge& judge = input.judge == nullptr ? nothing : *input.judge;
+  out.expectations_loaded = judge.loaded();
   const auto verdicts = judge_inventory(judge, input.inventory, input.safety.packages_known);
   out.verdict = judge_port(judge, input.inventory, verdicts, port, query.protocol);
   return out;

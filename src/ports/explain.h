@@ -51,6 +51,7 @@ struct Explanation {
   std::string headline;    ///< who holds it, in one sentence
   std::string summary;     ///< what it is and who uses it, in one sentence
   model::Verdict verdict;  ///< by what is expected
+  bool expectations_loaded = false;
   Assessment assessment;
 
   std::vector<Hold> holds;

@@ -101,8 +101,17 @@ std::string range_headline(const RangeExplanation& of) {
   const std::string out = (of.everything_seen ? "" : "At least ") +
                           counted(of.held.size(), "port") + " of " + ports +
                           (of.held.size() == 1 ? " is" : " are") + " open on this machine";
-  if (worst->assessment.level == Level::kNoConcern)
-    return out + "; nothing speaks against " + (of.held.size() == 1 ? "it." : "them.");
+  if (worst->assessment.level == Level::kNoConcern) {
+    const bool weaker_signs = std::ranges::any_of(of.held, [](const HeldPort& held) {
+      return std::ranges::any_of(held.assessment.evidence, [](const Evidence& evidence) {
+        return evidence.leaning == Leaning::kAgainst;
+      });
+    });
+    return out +
+           (weaker_signs ? "; no clear sign against " : "; nothing looked at speaks against ") +
+           (of.held.size() == 1 ? "it" : "them") +
+           (weaker_signs ? ", weaker ones are listed below." : ".");
+  }
   const auto asking = std::ranges::count_if(
       of.held, [](const HeldPort& held) { return held.assessment.level != Level::kNoConcern; });
   return out + ", and " +

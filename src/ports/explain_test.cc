@@ -166,8 +166,12 @@ TEST_F(Explain, AListenerElsewhereIsNotOursAndNotHidden) {
   world.sockets.listen(Protocol::kTcp, "0.0.0.0:80").netns = 77;
   world.sockets.hold(7, 6);
   EXPECT_EQ(explain(80).headline,
-            "Nobody holds it in this network namespace. In another, nginx (pid 7) listens on port "
-            "80/tcp, open to every address.");
+            "Nobody holds port 80 in this network namespace. In another, nginx (pid 7) listens on "
+            "port 80/tcp, open to every address.");
+  const auto checks = explain(80).checks;
+  EXPECT_TRUE(std::ranges::any_of(checks, [](const ports::HandCheck& check) {
+    return check.command == "sudo nsenter -t 7 -n ss -tulnp 'sport = :80'";
+  })) << "what this namespace's commands do not see";
 }
 
 TEST_F(Explain, ConnectionsToThePortElsewhereHoldNothingHere) {
@@ -176,8 +180,51 @@ TEST_F(Explain, ConnectionsToThePortElsewhereHoldNothingHere) {
   world.sockets.hold(9, 5);
   const Explanation out = explain(443);
   EXPECT_EQ(out.headline,
-            "Nobody holds port 443 here; curl (pid 9) is connected with that port of 192.0.2.1.");
+            "Nobody holds port 443 here: it is the other end of a connection that curl (pid 9) has "
+            "with 192.0.2.1; this end is 10.0.0.5:40000.");
   EXPECT_FALSE(out.somebody_holds);
+}
+
+TEST_F(Explain, AClosedConnectionToThePortElsewhereNeedsNoSubject) {
+  world.sockets.add(Protocol::kTcp, "127.0.0.1:1744", SocketState::kTimeWait, "127.13.2.1:56744")
+      .inode = 0;
+  EXPECT_EQ(explain(56744).headline,
+            "Nobody holds port 56744 here: it is the other end of a connection with 127.13.2.1, "
+            "closed already; this end is 127.0.0.1:1744.");
+}
+
+TEST_F(Explain, OnlyTheGhostAmongTheNamesIsCalledOne) {
+  entries = {row(4444, Protocol::kTcp, "krb524"), row(4444, Protocol::kUdp, "nv-video")};
+  entries[1].description = "NV Video default";
+  const std::string one = explain(4444).summary;
+  EXPECT_TRUE(
+      one.starts_with("It is registered as krb524 and nv-video, where krb524 is a name for "
+                      "which we found no documentation (a ghost registration)"))
+      << one;
+  entries.pop_back();
+  EXPECT_TRUE(
+      explain(4444).summary.starts_with("It is registered as krb524, a name for which we "
+                                        "found no documentation (a ghost registration)"))
+      << explain(4444).summary;
+}
+
+TEST_F(Explain, SoftwareThatIsOnlyPlannedIsNotSaidToUseThePort) {
+  uses = ports::KnownUses::built_in();
+  const std::string summary = explain(1744).summary;
+  EXPECT_EQ(summary.find("Twinport"), std::string::npos) << summary;
+  EXPECT_NE(summary.find("Unitrends"), std::string::npos) << summary;
+}
+
+TEST_F(Explain, ARangeTellsTheWeakerSignsToo) {
+  world.processes.add(9, "thing");
+  world.sockets.listen(Protocol::kTcp, "127.0.0.1:40000");
+  world.sockets.hold(9, 3);
+  inventory = world.look();
+  PortQuery query;
+  query.ports = {{39999, 40001}};
+  EXPECT_EQ(ports::explain_range(query, input()).headline,
+            "1 port of 3 ports is open on this machine; no clear sign against it, weaker ones are "
+            "listed below.");
 }
 
 TEST_F(Explain, UnreadTablesAreNotAnEmptyPort) {

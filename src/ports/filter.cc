@@ -244,7 +244,9 @@ std::string filter_help() {
       "  FIELD ~ TEXT         contains the text, case ignored: command ~ post\n"
       "  FIELD < NUMBER       also <=, >, >=: recvq > 0\n"
       "\n"
-      "A port, a range, a protocol or a state may stand alone: `tcp listen 22`.\n"
+      "A port, a range, a protocol or a state may stand alone: `tcp listen 22`; a port\n"
+      "also as 22/tcp, 10.0.0.5:443 or ssh. Of ports side by side any will do: `22 80`.\n"
+      "`22 and 80` asks for both, at the two ends of a connection.\n"
       "A value with blanks or signs in it stands in quotes: exe = '/opt/my app/bin'.\n"
       "\n"
       "Fields:\n";

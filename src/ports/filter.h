@@ -8,15 +8,19 @@
 //   test       = FIELD ( "=" | "==" | "!=" | "~" | "!~" ) values
 //              | FIELD [ "not" ] "in" ( values | "(" values ")" )
 //              | FIELD ( "<" | "<=" | ">" | ">=" ) NUMBER
-//              | PORT | PORT "-" PORT | PROTOCOL | STATE
+//              | port { "," port } | PROTOCOL | STATE
+//   port       = as PortQuery takes it, in one word: 22, 1743-1844, 22/tcp, :22, 10.0.0.5:443, ssh
 //   values     = value { "," value }
 //   value      = WORD | "'" text "'" | '"' text '"'
 //
-// Several values mean "any of them". A field of the holder (pid, command, ...) is true when it is
-// true of any holder; "!=" is always the opposite of "=".
+// Several values mean "any of them", and so do several ports side by side: `22 80 tcp` is what has
+// to do with either port over TCP. `22 and 80` asks for both, at the two ends. A field of the
+// holder (pid, command, ...) is true when it is true of any holder; "!=" is always the opposite of
+// "=".
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,6 +29,7 @@
 
 #include "base/result.h"
 #include "model/inventory.h"
+#include "ports/port_query.h"
 
 namespace ports {
 
@@ -57,13 +62,17 @@ enum class FilterField : uint8_t {
 
 class Filter {
  public:
+  /// Reads a port that stands without a field; see find_port() for one that knows services too.
+  using PortReader = std::function<base::Result<PortQuery>(std::string_view)>;
+
   /// Text longer than this, or nested deeper, is refused: no person wrote it.
   static constexpr size_t kLongestText = 4096;
   static constexpr size_t kDeepestNesting = 50;
 
   /// An empty text matches every socket. An error (kUsage) names the column, what was expected and
   /// what was found, and shows the text with a caret below it, on lines of their own.
-  static base::Result<Filter> parse(std::string_view text);
+  static base::Result<Filter> parse(std::string_view text,
+                                    const PortReader& read_port = parse_port_query);
 
   [[nodiscard]] bool matches(const model::Inventory& inventory, const model::Socket& socket) const;
 

@@ -194,7 +194,8 @@ const FilterFieldName* find_field(std::string_view word) {
 
 class FilterParser {
  public:
-  explicit FilterParser(std::string_view text) : text_(text) {}
+  FilterParser(std::string_view text, const Filter::PortReader& read_port)
+      : text_(text), read_port_(read_port) {}
 
   base::Result<Filter> parse() {
     if (text_.size() > Filter::kLongestText) {
@@ -232,7 +233,14 @@ class FilterParser {
   void parse_values(Test& test);
   void parse_value(Test& test);
 
+  uint32_t add_test(Test test);
+  uint32_t add_port(const PortQuery& port);
+  uint32_t parse_ports();
+  [[nodiscard]] std::optional<PortQuery> port_here() const;
+
   std::string_view text_;
+  const Filter::PortReader& read_port_;
+  bool took_ports_ = false;  ///< what was parsed last is ports without a field
   size_t position_ = 0;
   Token token_;
   std::optional<base::Error> error_;
@@ -329,15 +337,31 @@ uint32_t FilterParser::parse_any(size_t depth) {
 }
 
 uint32_t FilterParser::parse_all(size_t depth) {
-  std::vector<uint32_t> children{parse_unary(depth)};
+  std::vector<uint32_t> children;
+  std::vector<uint32_t> ports;  // that stand side by side: any of them
+  const auto take = [&] {
+    took_ports_ = false;
+    const uint32_t child = parse_unary(depth);
+    (took_ports_ ? ports : children).push_back(child);
+    took_ports_ = false;
+  };
+  const auto end_ports = [&] {
+    if (ports.empty()) return;
+    children.push_back(ports.size() == 1 ? ports[0]
+                                         : add_node(NodeKind::kAny, std::exchange(ports, {})));
+    ports.clear();
+  };
+  take();
   while (!error_) {
     if (at_word("and") || at_operator("&&")) {
+      end_ports();
       advance();
     } else if (!at_unary()) {
       break;
     }
-    children.push_back(parse_unary(depth));
+    take();
   }
+  end_ports();
   return children.size() == 1 ? children[0] : add_node(NodeKind::kAll, std::move(children));
 }
 
@@ -351,12 +375,14 @@ uint32_t FilterParser::parse_unary(size_t depth) {
   if (at_word("not") || at_operator("!")) {
     advance();
     const uint32_t child = parse_unary(depth + 1);
+    took_ports_ = false;
     return add_node(NodeKind::kNot, {child});
   }
   if (token_.kind != TokenKind::kOpen) return parse_test();
   const size_t opened_at = token_.at;
   advance();
   const uint32_t inner = parse_any(depth + 1);
+  took_ports_ = false;
   if (error_) return 0;
   if (token_.kind == TokenKind::kEnd) {
     fail_at(opened_at, "the parenthesis is never closed");
@@ -370,17 +396,90 @@ uint32_t FilterParser::parse_unary(size_t depth) {
   return inner;
 }
 
+uint32_t FilterParser::add_test(Test test) {
+  filter_.tests_.push_back(std::move(test));
+  return add_node(NodeKind::kTest, {}, static_cast<uint32_t>(filter_.tests_.size() - 1));
+}
+
+/// The port that the word names, if it does. A sign behind it makes it a mistyped field.
+std::optional<PortQuery> FilterParser::port_here() const {
+  if (token_.kind != TokenKind::kWord) return std::nullopt;
+  const std::string_view behind = base::trim(text_.substr(position_));
+  if (!behind.empty() && std::string_view("=<>~").contains(behind.front())) return std::nullopt;
+  if (behind.starts_with("!=") || behind.starts_with("!~")) return std::nullopt;
+  auto port = read_port_(token_.text);
+  if (!port || port->ports.empty() || !port->ignored.empty()) return std::nullopt;
+  return std::move(*port);
+}
+
+uint32_t FilterParser::add_port(const PortQuery& port) {
+  const auto with_ranges = [&](FilterField field) {
+    Test test;
+    test.field = field;
+    for (const model::PortRange range : port.ports)
+      test.ranges.push_back({range.first, range.last});
+    return add_test(std::move(test));
+  };
+  const auto at_address = [&](FilterField field, bool any_too) {
+    Test test;
+    test.field = field;
+    const auto bits = [](const model::IpAddress& address) {
+      return static_cast<uint8_t>(address.family == model::Family::kIpv4 ? 32 : 128);
+    };
+    test.networks.push_back({*port.address, bits(*port.address)});
+    if (any_too) add_networks("any", test.networks);
+    return add_test(std::move(test));
+  };
+  uint32_t node = 0;
+  if (port.address) {
+    // A socket on any address takes calls to this one too.
+    const uint32_t local = add_node(NodeKind::kAll, {with_ranges(FilterField::kLocalPort),
+                                                     at_address(FilterField::kLocalAddress, true)});
+    const uint32_t remote = add_node(
+        NodeKind::kAll,
+        {with_ranges(FilterField::kRemotePort), at_address(FilterField::kRemoteAddress, false)});
+    node = add_node(NodeKind::kAny, {local, remote});
+  } else {
+    node = with_ranges(FilterField::kPort);
+  }
+  if (!port.protocol) return node;
+  Test test;
+  test.field = FilterField::kProtocol;
+  const auto number = static_cast<uint64_t>(*port.protocol);
+  test.ranges.push_back({number, number});
+  const uint32_t protocol = add_test(std::move(test));
+  return add_node(NodeKind::kAll, {node, protocol});
+}
+
+/// One port or several, joined by commas.
+uint32_t FilterParser::parse_ports() {
+  std::vector<uint32_t> children;
+  while (true) {
+    const auto port = port_here();
+    if (!port) {
+      fail_here("a port such as 22, 22/tcp or 10.0.0.5:443");
+      return 0;
+    }
+    children.push_back(add_port(*port));
+    advance();
+    if (error_ || token_.kind != TokenKind::kComma) break;
+    advance();
+  }
+  took_ports_ = true;
+  return children.size() == 1 ? children[0] : add_node(NodeKind::kAny, std::move(children));
+}
+
 /// A port, a range, a protocol or a state without a field in front.
 uint32_t FilterParser::parse_alone() {
   Test test;
-  if (const auto range = model::parse_port_range(token_.text)) {
-    test.ranges.push_back({range->first, range->last});
-  } else if (const auto protocol = number_of_name(FilterField::kProtocol, token_.text)) {
+  if (const auto protocol = number_of_name(FilterField::kProtocol, token_.text)) {
     test.field = FilterField::kProtocol;
     test.ranges.push_back({*protocol, *protocol});
   } else if (const auto state = state_number(token_.text)) {
     test.field = FilterField::kState;
     test.ranges.push_back({*state, *state});
+  } else if (port_here()) {
+    return parse_ports();
   } else {
     std::vector<std::string_view> names;
     for (const FilterFieldName& field : filter_fields()) names.push_back(field.name);
@@ -390,8 +489,7 @@ uint32_t FilterParser::parse_alone() {
     return 0;
   }
   advance();
-  filter_.tests_.push_back(std::move(test));
-  return add_node(NodeKind::kTest, {}, static_cast<uint32_t>(filter_.tests_.size() - 1));
+  return add_test(std::move(test));
 }
 
 uint32_t FilterParser::parse_test() {
@@ -405,8 +503,7 @@ uint32_t FilterParser::parse_test() {
   test.field = field->field;
   advance();
   if (!parse_operator(test)) return 0;
-  filter_.tests_.push_back(std::move(test));
-  return add_node(NodeKind::kTest, {}, static_cast<uint32_t>(filter_.tests_.size() - 1));
+  return add_test(std::move(test));
 }
 
 bool FilterParser::parse_operator(Test& test) {
@@ -532,6 +629,8 @@ void FilterParser::parse_value(Test& test) {
   advance();
 }
 
-base::Result<Filter> Filter::parse(std::string_view text) { return FilterParser(text).parse(); }
+base::Result<Filter> Filter::parse(std::string_view text, const PortReader& read_port) {
+  return FilterParser(text, read_port).parse();
+}
 
 }  // namespace ports

@@ -86,6 +86,46 @@ TEST(Filter, TakesAPortAProtocolOrAStateAlone) {
   EXPECT_EQ(matching("22 or 53"), "53 22");
 }
 
+TEST(Filter, TakesPortsSideBySideForAnyOfThem) {
+  EXPECT_EQ(matching("22 53"), "53 22");
+  EXPECT_EQ(matching("22,53"), "53 22");
+  EXPECT_EQ(matching("22, 53 2024"), "53 22 2024");
+  EXPECT_EQ(matching("22 tcp 53"), "22");
+  EXPECT_EQ(matching("53 TCP 2024"), "2024");
+  EXPECT_EQ(matching("not 22 and not 53"), "80 80c 2024");
+  EXPECT_EQ(matching("80 and 50000"), "80c");
+  EXPECT_EQ(matching("80 and 22 2024"), "");
+  EXPECT_EQ(matching("(22) (53)"), "");
+}
+
+TEST(Filter, TakesAPortInEveryFormThatIsOneWord) {
+  EXPECT_EQ(matching(":22"), "22");
+  EXPECT_EQ(matching("*:22"), "22");
+  EXPECT_EQ(matching("0.0.0.0:22"), "22");
+  EXPECT_EQ(matching("53/udp"), "53");
+  EXPECT_EQ(matching("53/tcp"), "");
+  EXPECT_EQ(matching("22/tcp 53/udp"), "53 22");
+  EXPECT_EQ(matching("10.0.0.5:80"), "80 80c");
+  EXPECT_EQ(matching("10.9.0.7:50000"), "80c");
+  EXPECT_EQ(matching("[2001:db8::9]:40000"), "22");
+  EXPECT_EQ(matching("127.0.0.1:53"), "");
+  EXPECT_EQ(matching("10.0.0.9:22"), "");
+}
+
+TEST(Filter, TakesAServiceWhereTheReaderKnowsThem) {
+  const auto filter = Filter::parse("ssh listen", [](std::string_view word) {
+    return find_port(word, Registry::built_in(), KnownUses::built_in());
+  });
+  ASSERT_TRUE(filter);
+  EXPECT_EQ(filter->port_bounds(), (model::PortRange{22, 22}));
+  EXPECT_TRUE(matching("ssh").starts_with("the filter cannot be read at column 1"));
+  const auto mistyped = Filter::parse("users = root", [](std::string_view word) {
+    return find_port(word, Registry::built_in(), KnownUses::built_in());
+  });
+  ASSERT_FALSE(mistyped);
+  EXPECT_TRUE(mistyped.error().message.contains("did you mean \"user\"?"));
+}
+
 TEST(Filter, CombinesWithTheUsualPrecedence) {
   EXPECT_EQ(matching("udp or tcp and 22"), "53 22");
   EXPECT_EQ(matching("(udp or tcp) and 22"), "22");

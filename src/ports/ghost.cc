@@ -49,7 +49,8 @@ GhostSignal software_signal(const model::RegistryEntry& entry, const KnownUses& 
         return essence(use.service) == name;
       });
   if (speaks == uses.end()) {
-    return {"no-known-software", true, "no software that we know of speaks it"};
+    return {"no-known-software", true,
+            "no software that we know of speaks what was registered, whoever else uses the port"};
   }
   return {"no-known-software", false, std::string(speaks->software) + " speaks it"};
 }

@@ -38,8 +38,9 @@ TEST(Ghost, IsARegistrationWithEverySign) {
   EXPECT_EQ(evidence(judgement, "no-description"),
             "ghost: the description only repeats the name \"ncpm-ft\"");
   EXPECT_EQ(evidence(judgement, "no-reference"), "ghost: it cites no RFC or other document");
-  EXPECT_EQ(evidence(judgement, "no-known-software"),
-            "ghost: no software that we know of speaks it");
+  EXPECT_EQ(
+      evidence(judgement, "no-known-software"),
+      "ghost: no software that we know of speaks what was registered, whoever else uses the port");
   EXPECT_EQ(evidence(judgement, "not-in-debian"),
             "ghost: Debian's list of services in use does not have it");
   EXPECT_EQ(evidence(judgement, "untouched"),

@@ -62,7 +62,8 @@ void add_windows(std::vector<HandCheck>& out, model::PortRange ports, Wanted wan
 
 }  // namespace
 
-std::vector<HandCheck> hand_checks(model::PortRange ports, std::optional<Protocol> protocol) {
+std::vector<HandCheck> hand_checks(model::PortRange ports, std::optional<Protocol> protocol,
+                                   std::span<const int32_t> pids_elsewhere) {
   std::vector<HandCheck> out;
   if (ports.last == 0) return out;
   // The transports beside TCP and UDP have no place in these tools' options.
@@ -70,6 +71,13 @@ std::vector<HandCheck> hand_checks(model::PortRange ports, std::optional<Protoco
   const Wanted wanted{!protocol || *protocol == Protocol::kTcp,
                       !protocol || *protocol == Protocol::kUdp};
   add_linux(out, ports, wanted);
+  for (const int32_t pid : pids_elsewhere) {
+    std::vector<HandCheck> here;
+    add_linux(here, ports, wanted);
+    const std::string enter = "sudo nsenter -t " + std::to_string(pid) + " -n ";
+    out.push_back({"Linux", "who listens in the network namespace of pid " + std::to_string(pid),
+                   enter + here.front().command.substr(std::string_view("sudo ").size())});
+  }
   out.push_back({"Linux", "the same by lsof", lsof(ports, wanted)});
   out.push_back({"macOS", "who holds it", lsof(ports, wanted)});
   add_windows(out, ports, wanted);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <vector>
 
 #include "ports/explain.h"
@@ -31,6 +32,11 @@ std::string program_in_words(const Program& program) {
   return name_in_words(program.process.command) + " (" +
          counted(program.pids.size(), "process", "processes") + ", first pid " +
          std::to_string(program.process.pid) + ")";
+}
+
+// Whoever escaped our eyes may hold it all the same.
+std::string nobody(const Explanation& of) {
+  return of.everything_seen ? "Nobody" : "Nobody that we can see";
 }
 
 // Everybody who holds them, once each; sockets without a nameable process add what is known.
@@ -110,24 +116,44 @@ std::string peers_in_words(const Holds& holds, bool with_port) {
   return total == 1 ? peers.front() : counted(total, "address", "addresses");
 }
 
-// Whoever escaped our eyes may hold it all the same.
-std::string nobody(const Explanation& of) {
-  return of.everything_seen ? "Nobody" : "Nobody that we can see";
+bool is_over(const Hold& hold) {
+  return hold.holding == Holding::kTimeWait || hold.holding == Holding::kOrphaned ||
+         hold.holding == Holding::kVanished;
+}
+
+uint32_t count_sockets(const Holds& holds) {
+  uint32_t out = 0;
+  for (const Hold* hold : holds) out += hold->sockets;
+  return out;
+}
+
+// The port is the other end's of every connection that has to do with it.
+std::string other_end(const Explanation& of, const Holds& remote) {
+  Holds live;
+  std::ranges::copy_if(remote, std::back_inserter(live),
+                       [](const Hold* hold) { return !is_over(*hold); });
+  const Holds& told = live.empty() ? remote : live;
+  const uint32_t sockets = count_sockets(told);
+  const std::string who = holders_in_words(told);
+  std::string out = nobody(of) + " holds port " + port_in_words({of.port, of.port}, of.protocol) +
+                    " here: it is the other end of " +
+                    (sockets == 1 ? "a connection" : counted(sockets, "connection"));
+  if (!who.empty()) out += " that " + who + (has_several_subjects(told) ? " have" : " has");
+  out += " with " + peers_in_words(told, false);
+  if (live.empty()) out += ", closed already";
+  if (told.size() == 1 && told.front()->own_ends_total == 1) {
+    out += "; " + own_ends_in_words(*told.front());
+  }
+  return out + ".";
 }
 
 std::string connected(const Explanation& of, const Holds& holds) {
   Holds live;
-  uint32_t sockets = 0;
-  for (const Hold* hold : holds) {
-    const bool nobody = hold->holding == Holding::kTimeWait ||
-                        hold->holding == Holding::kOrphaned || hold->holding == Holding::kVanished;
-    if (nobody) continue;
-    live.push_back(hold);
-    sockets += hold->sockets;
-  }
+  std::ranges::copy_if(holds, std::back_inserter(live),
+                       [](const Hold* hold) { return !is_over(*hold); });
+  const uint32_t sockets = count_sockets(live);
   if (live.empty()) {
-    uint32_t closed = 0;
-    for (const Hold* hold : holds) closed += hold->sockets;
+    const uint32_t closed = count_sockets(holds);
     return nobody(of) + " holds " + port_of(of, holds) + " any more: " +
            (closed == 1 ? "a connection that used it is closed, and the kernel forgets it within "
                           "about a minute."
@@ -167,7 +193,24 @@ std::string published_in_words(const Explanation& of) {
 }
 
 std::string elsewhere(const Explanation& of, const Holds& foreign) {
-  return "Nobody holds it in this network namespace. In another, " + answering(of, foreign);
+  return nobody(of) + " holds port " + port_in_words({of.port, of.port}, of.protocol) +
+         " in this network namespace. In another, " + answering(of, foreign);
+}
+
+// Every registered name once. A ghost is one that nothing documents under any transport.
+std::vector<std::string> registered_names(const Explanation& of, bool ghosts_only) {
+  std::vector<std::string> out;
+  for (const Registration& registration : of.registrations) {
+    const std::string_view service = registration.entry.service;
+    if (service.empty()) continue;
+    const bool documented = std::ranges::any_of(of.registrations, [&](const Registration& other) {
+      return other.entry.service == service && !other.ghost.ghost;
+    });
+    std::string name = name_in_words(service);
+    if (ghosts_only && documented) continue;
+    if (std::ranges::find(out, name) == out.end()) out.push_back(std::move(name));
+  }
+  return out;
 }
 
 }  // namespace
@@ -196,11 +239,7 @@ std::string headline(const Explanation& of) {
   if (!foreign.empty()) return elsewhere(of, foreign);
   const auto remote = select(of, [](const Hold& hold) { return hold.role == HoldRole::kRemote; });
   const std::string port = "port " + port_in_words({of.port, of.port}, of.protocol);
-  if (!remote.empty()) {
-    return nobody(of) + " holds " + port + " here; " + holders_in_words(remote) +
-           (has_several_subjects(remote) ? " are" : " is") + " connected with that port of " +
-           peers_in_words(remote, false) + ".";
-  }
+  if (!remote.empty()) return other_end(of, remote);
   if (!of.everything_seen) {
     return "Nobody that we can see holds " + port + "; not all of this machine could be read.";
   }
@@ -210,17 +249,22 @@ std::string headline(const Explanation& of) {
 std::string summary(const Explanation& of) {
   if (of.port == 0) return {};
   std::vector<std::string> parts;
-  std::vector<std::string> names;
-  bool ghost = false;
-  for (const Registration& registration : of.registrations) {
-    if (registration.entry.service.empty()) continue;
-    std::string name = name_in_words(registration.entry.service);
-    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
-    ghost |= registration.ghost.ghost;
-  }
+  const std::vector<std::string> names = registered_names(of, false);
+  const std::vector<std::string> ghosts = registered_names(of, true);
   if (!names.empty()) {
-    parts.push_back("registered as " + listed_briefly(names, kSoftwareNamed) +
-                    (ghost ? ", a name without a documented owner (a ghost registration)" : ""));
+    std::string part = "registered as " + listed_briefly(names, kSoftwareNamed);
+    if (!ghosts.empty()) {
+      if (names.size() > 1) {
+        part += ", where " + listed_briefly(ghosts, kSoftwareNamed) +
+                (ghosts.size() == 1 ? " is" : " are");
+      } else {
+        part += ",";
+      }
+      part += ghosts.size() == 1
+                  ? " a name for which we found no documentation (a ghost registration)"
+                  : " names for which we found no documentation (ghost registrations)";
+    }
+    parts.push_back(std::move(part));
   }
   std::vector<std::string> software;
   for (const auto* use : of.uses) {

@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "ports/words.h"
+
 namespace ports {
 namespace {
 
@@ -80,6 +82,7 @@ struct Gathering {
            })>
       addresses;
   std::map<std::string, Peer> peers;
+  std::map<std::string, model::Endpoint> own_ends;
   std::map<SocketState, uint32_t> states;
   std::set<uint32_t> interfaces;
   std::set<uint32_t> creators;
@@ -106,6 +109,9 @@ void add_peer(Gathering& gathering, const Socket& socket) {
   if (gathering.hold.role == HoldRole::kServed) remote.port = 0;
   Peer& peer = gathering.peers.try_emplace(model::to_string(remote), Peer{remote, 0}).first->second;
   ++peer.connections;
+  if (gathering.hold.role != HoldRole::kRemote) return;
+  const model::Endpoint own{socket.local.address.unmapped(), socket.local.port};
+  gathering.own_ends.emplace(model::to_string(own), own);
 }
 
 void add_socket(Gathering& gathering, const Inventory& inventory, const Socket& socket) {
@@ -146,6 +152,10 @@ Hold finish(Gathering&& gathering, const Programs& programs) {
   });
   hold.peers_total = static_cast<uint32_t>(hold.peers.size());
   if (hold.peers.size() > kPeersKept) hold.peers.resize(kPeersKept);
+  hold.own_ends_total = static_cast<uint32_t>(gathering.own_ends.size());
+  for (const auto& [text, end] : gathering.own_ends) {
+    if (hold.own_ends.size() < kPeersKept) hold.own_ends.push_back(end);
+  }
   return std::move(hold);
 }
 
@@ -205,6 +215,15 @@ std::string_view reach_name(Reach reach) {
 uint32_t Hold::in_state(SocketState state) const {
   const auto found = std::ranges::find(states, state, &StateCount::state);
   return found == states.end() ? 0 : found->sockets;
+}
+
+std::string own_ends_in_words(const Hold& hold) {
+  auto ends = each_in_words(hold.own_ends,
+                            [](const model::Endpoint& end) { return model::to_string(end); });
+  if (hold.own_ends_total > ends.size()) {
+    ends.push_back(grouped(hold.own_ends_total - ends.size()) + " more");
+  }
+  return (hold.own_ends_total == 1 ? "this end is " : "the ends here are ") + listed(ends);
 }
 
 bool has_to_do_with(const Socket& socket, const PortFilter& filter) {

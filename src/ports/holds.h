@@ -66,6 +66,9 @@ struct Hold {
   std::vector<StateCount> states;  ///< most sockets first
   std::vector<Peer> peers;         ///< most connections first, at most kPeersKept
   uint32_t peers_total = 0;        ///< distinct peers, kept or not
+  /// Of kRemote, where `port` is the peer's: the ends on this machine, at most kPeersKept.
+  std::vector<model::Endpoint> own_ends;
+  uint32_t own_ends_total = 0;  ///< distinct ones, kept or not
 
   uint32_t waiting = 0;     ///< TCP listener: connections set up and not accepted, fullest socket
   uint32_t backlog = 0;     ///< how many that socket may queue
@@ -77,6 +80,9 @@ struct Hold {
     return role == HoldRole::kListener || role == HoldRole::kUdpOpen;
   }
 };
+
+/// "this end is 10.0.0.5:41000", of a hold in the role kRemote.
+std::string own_ends_in_words(const Hold& hold);
 
 inline constexpr size_t kPeersKept = 5;
 /// From this many on, connections that the other side has closed and the program has not

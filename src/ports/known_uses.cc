@@ -89,6 +89,8 @@ std::vector<const model::KnownUse*> KnownUses::find(uint16_t port,
   return found;
 }
 
+bool is_planned(const model::KnownUse& use) { return use.role.ends_with("(planned)"); }
+
 bool is_usual_holder(const model::KnownUse& use, const model::Process& process) {
   const auto names_package = [&](std::string_view package) {
     return package == process.package && !is_anybodys(package);

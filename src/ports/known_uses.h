@@ -34,4 +34,7 @@ class KnownUses {
 /// package.
 bool is_usual_holder(const model::KnownUse& use, const model::Process& process);
 
+/// The software does not exist yet: nobody uses the port for it, and nobody is compared with it.
+bool is_planned(const model::KnownUse& use);
+
 }  // namespace ports

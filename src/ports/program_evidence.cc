@@ -4,6 +4,8 @@
 #include <array>
 #include <set>
 
+#include "ports/absence.h"
+#include "ports/known_uses.h"
 #include "ports/words.h"
 
 namespace ports {
@@ -26,8 +28,10 @@ class ProgramScale {
         about_(process_in_words(program.process)) {
     // Behind a packet filter's rule the port may be another one, of which nothing was asked.
     if (hold.port != facts.port) return;
-    port_is_known_ = !uses.empty();
+    port_is_known_ =
+        !std::ranges::all_of(uses, [](const KnownUse* use) { return is_planned(*use); });
     for (const KnownUse* use : uses) {
+      if (is_planned(*use)) continue;
       const bool same_transport =
           use->protocols.empty() ||
           std::ranges::find(use->protocols, hold.protocol) != use->protocols.end();
@@ -138,14 +142,26 @@ void ProgramScale::weigh_usual() {
     return;
   }
   std::vector<std::string> others;
+  std::vector<std::string> unlisted;
   for (const KnownUse* use : uses_) {
     std::string software(use->software);
-    auto& list = may_run_in(*use, process_.exe) ? may_be_ : others;
-    if (names_holders(*use) && std::ranges::find(list, software) == list.end()) {
-      list.push_back(std::move(software));
-    }
+    // What calls out, or is Windows', is no candidate for a holder here.
+    const bool candidate = use->direction != model::Direction::kOutbound &&
+                           use->profile != "windows" && names_software(*use);
+    if (!names_holders(*use) && !candidate) continue;
+    auto& list = !names_holders(*use)             ? unlisted
+                 : may_run_in(*use, process_.exe) ? may_be_
+                                                  : others;
+    if (std::ranges::find(list, software) == list.end()) list.push_back(std::move(software));
   }
-  if (others.empty() || !may_be_.empty()) return;
+  if (!may_be_.empty()) return;
+  if (!unlisted.empty()) {
+    add("holder-not-compared", Leaning::kMissing, Level::kNoConcern,
+        "We do not know which programs belong to " + listed_briefly(unlisted, kUsualHoldersNamed) +
+            ", so whether it is a usual holder of this port cannot be compared.");
+    return;
+  }
+  if (others.empty()) return;
   const bool could_be_anything =
       certainly_unpackaged() || is_interpreter(process_.exe) || is_relay(process_.exe);
   const bool look = exposed() && (could_be_anything || facts_.own.privileged);
@@ -254,9 +270,8 @@ void ProgramScale::weigh_place() {
       break;
     case OddPlace::kWorldWritable:
       against("program-in-open-folder", grave ? Level::kAct : Level::kLook,
-              "Its program " + exe +
-                  " stands in a folder for temporary files, where any user may "
-                  "put some.");
+              "Its program " + exe + " stands in or below " +
+                  std::string(open_folder(process_.exe)) + ", where any user may put files.");
       break;
     case OddPlace::kHidden:
       against("program-in-hidden-folder", grave ? Level::kAct : Level::kLook,
@@ -271,13 +286,13 @@ void ProgramScale::weigh_place() {
     step("Find out who started it, and with what.", "ps -o pid,lstart,user,args -p " + pid());
     step("Keep a copy of the program before you stop it.",
          "sudo cp /proc/" + pid() + "/exe ./program-of-" + pid());
-    return;
   }
-  if (!process_.exe_deleted) return;
+  if (!process_.exe_deleted || place == OddPlace::kMemory) return;
   against("program-deleted", hold_.answers() ? Level::kLook : Level::kNoConcern,
           "The file it was started from, " + exe +
-              ", has been replaced or removed since. An upgrade does that; so does somebody who "
-              "covers tracks.");
+              (process_.exe_replaced ? ", has been replaced since" : ", has been removed since") +
+              ". An upgrade does that; so does somebody who covers tracks.");
+  if (place != OddPlace::kNone) return;  // nothing that an upgrade puts there
   const std::string& unit = process_.placement.unit;
   if (unit.ends_with(".service") && name_in_words(unit) == unit) {
     step("If it was upgraded, restart it to run the new version.", "systemctl restart " + unit);

@@ -59,11 +59,16 @@ std::optional<UsualBy> usual_holder_by(const model::KnownUse& use, const model::
   return by_name ? UsualBy::kName : UsualBy::kUnit;
 }
 
+std::string_view open_folder(std::string_view exe) {
+  const auto found = std::ranges::find_if(
+      kWorldWritable, [&](std::string_view folder) { return exe.starts_with(folder); });
+  return found == kWorldWritable.end() ? std::string_view{} : found->substr(0, found->size() - 1);
+}
+
 OddPlace odd_place(std::string_view exe) {
   // The kernel shows a program that was started from a memory file as "/memfd:NAME".
   if (exe.starts_with("/memfd:")) return OddPlace::kMemory;
-  const auto inside = [&](std::string_view folder) { return exe.starts_with(folder); };
-  if (std::ranges::any_of(kWorldWritable, inside)) return OddPlace::kWorldWritable;
+  if (!open_folder(exe).empty()) return OddPlace::kWorldWritable;
   const bool at_home = exe.starts_with("/home/") || exe.starts_with("/root/");
   std::string_view rest = exe;
   while (!rest.empty()) {

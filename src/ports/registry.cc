@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -50,7 +52,12 @@ base::Result<Registry> Registry::open(const std::string& path) {
 Registry Registry::open_preferred(const std::string& state_directory, std::string* warning) {
   auto imported = open(state_directory + '/' + std::string(kRegistryTableName));
   if (imported) return std::move(*imported);
-  if (imported.error().kind != base::ErrorKind::kNotFound && warning != nullptr) {
+  // Where the directory may not even be looked into, as root's home under `su`, nobody knows of an
+  // import, so there is none to miss.
+  std::error_code unknown;
+  const bool seen =
+      std::filesystem::exists(state_directory + '/' + std::string(kRegistryTableName), unknown);
+  if (seen && warning != nullptr) {
     *warning = "the imported port registry is not used: " + imported.error().message +
                "; import it again or remove it";
   }

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "format/iana_csv.h"
 #include "format/registry_table.h"
+#include "ports/words.h"
 
 namespace ports {
 namespace {
@@ -34,9 +35,9 @@ base::Result<ImportSummary> import_registry(const std::string& csv_path,
   }
   if (csv->rows.size() < kFewestPlausibleRows && !options.force) {
     return base::fail(base::ErrorKind::kUsage,
-                      csv_path + " has " + std::to_string(csv->rows.size()) +
-                          " rows with a port and IANA's registry has over 12000; nothing was "
-                          "imported. Download it again, or force the import if you mean it");
+                      csv_path + " has " + counted(csv->rows.size(), "row") +
+                          " with a port and IANA's registry has over 12000; nothing was "
+                          "imported. Download it again, or add --force if you mean it");
   }
   const auto table =
       format::write_registry_table(csv->rows, {.source = csv_path, .date = options.date});

@@ -150,7 +150,8 @@ void Judge::judge_place(const Hold& hold) {
     for (const auto range : facts_.own.reserved_ports) reserved += model::to_string(range) + ",";
     if (facts_.own.known) {
       step(
-          "If it is a lasting service, reserve its port, so that the kernel does not lend it.",
+          "If it is a lasting service, reserve its port, so that the kernel does not lend it. The "
+          "command lasts until the next start; the same setting in a file of /etc/sysctl.d/ stays.",
           "sudo sysctl net.ipv4.ip_local_reserved_ports=" + reserved + std::to_string(facts_.port));
     }
   }

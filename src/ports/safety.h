@@ -83,6 +83,8 @@ enum class OddPlace : uint8_t {
   kHidden,         ///< a dot folder anywhere else
 };
 OddPlace odd_place(std::string_view exe);
+/// The folder of kWorldWritable that the program stands in or below, "/var/tmp"; "" = none.
+std::string_view open_folder(std::string_view exe);
 
 /// The program runs whatever script it is given (python3), so its package vouches for nothing more.
 bool is_interpreter(std::string_view exe);

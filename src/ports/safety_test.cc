@@ -158,6 +158,39 @@ TEST_F(Safety, TheChecksumOfAReplacedFileIsNoEvidence) {
   EXPECT_NE(find(out, "program-deleted"), nullptr);
 }
 
+TEST_F(Safety, ARemovedProgramInAnOpenFolderGivesBothSigns) {
+  auto& process = listener("127.0.0.1:5555", "x");
+  process.exe = "/tmp/sub/x";
+  process.exe_deleted = true;
+  const Assessment out = judge(5555);
+  ASSERT_NE(find(out, "program-in-open-folder"), nullptr);
+  EXPECT_EQ(find(out, "program-in-open-folder")->sentence,
+            "Its program /tmp/sub/x stands in or below /tmp, where any user may put files.");
+  ASSERT_NE(find(out, "program-deleted"), nullptr);
+  EXPECT_NE(find(out, "program-deleted")->sentence.find("has been removed since"),
+            std::string::npos);
+}
+
+TEST_F(Safety, NobodyIsUnusualWhereTheProgramsOfSomeSoftwareAreNotKnown) {
+  model::KnownUse unitrends;
+  unitrends.ports = {{22, 22}};
+  unitrends.protocols = {Protocol::kTcp};
+  unitrends.software = "Unitrends";
+  unitrends.role = "data channel";
+  uses.push_back(unitrends);
+  world.packages["/usr/sbin/nginx"] = "nginx";
+  listener("0.0.0.0:22", "nginx");
+  Assessment out = judge(22);
+  EXPECT_EQ(out.level, Level::kNoConcern);
+  EXPECT_EQ(find(out, "not-usual-holder"), nullptr);
+  ASSERT_NE(find(out, "holder-not-compared"), nullptr);
+  EXPECT_EQ(find(out, "holder-not-compared")->leaning, Leaning::kMissing);
+  uses.back().role = "data channel (planned)";
+  out = judge(22);
+  EXPECT_EQ(find(out, "holder-not-compared"), nullptr) << "it does not exist yet";
+  EXPECT_NE(find(out, "not-usual-holder"), nullptr);
+}
+
 TEST_F(Safety, AReplacedServiceIsToBeRestartedByItsUnit) {
   auto& process = listener("0.0.0.0:22", "sshd");
   process.exe_deleted = true;

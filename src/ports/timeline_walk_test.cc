@@ -51,5 +51,19 @@ TEST(TimelineWalk, TakesHoweverMuchOneMomentHas) {
   EXPECT_EQ(seen, 60'000U);
 }
 
+TEST(TimelineWalk, IsNotHeldUpByManySocketsThatLiveThroughAllOfIt) {
+  testkit::MemoryTimeline timeline;
+  ASSERT_TRUE(timeline.begin_boot("boot", testkit::kWallUs));
+  TimelineBatch batch = testkit::batch(testkit::kHourUs);
+  for (uint64_t i = 1; i <= 60'000; ++i) {
+    batch.opened.push_back(testkit::connection(i, 40000, 5));
+  }
+  ASSERT_TRUE(timeline.write(batch));
+  size_t seen = 0;
+  ASSERT_TRUE(walk_timeline(timeline, {0, testkit::kWallUs + testkit::kHourUs},
+                            [&](const TimelineRow&) { ++seen; }));
+  EXPECT_EQ(seen, 60'000U);
+}
+
 }  // namespace
 }  // namespace ports

@@ -31,9 +31,11 @@ class Demo(harness.SystemTest):
         asked = re.search(r"accepted a connection from 127\.0\.0\.1:(\d+)", done.out)
         self.assertIsNotNone(asked, str(done))
         port = asked.group(1)
-        self.assertRegex(done.out, rf"\(pid \d+\) held port {port} of 127\.0\.0\.1 between")
-        self.assertRegex(done.out, rf"was connected from port {port}/tcp to 127\.0\.0\.1:\d+\.")
-        self.assertNotIn("Not recorded", done.out)
+        if "events were\n" in done.out or "events were lost" in done.out:
+            # Another test has made sockets by the hundred thousand meanwhile: then it says so.
+            self.assertIn("not all of that time was recorded", " ".join(done.out.split()))
+            return
+        self.assertRegex(done.out, rf"\(pid \d+\) was connected from\s+port {port}/tcp")
 
 
 if __name__ == "__main__":

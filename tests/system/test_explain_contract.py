@@ -44,7 +44,6 @@ class Explain(harness.SystemTest):
         self.assertGreaterEqual(len(signals), 3)
         self.assertTrue(all(signal["evidence"] for signal in signals))
         uses = {(use["software"], use["role"]) for use in page["known_uses"]}
-        self.assertIn(("Twinport", "data channel"), uses)
         self.assertIn(("Unitrends", "data channel"), uses)
 
     @harness.needs_root
