@@ -18,7 +18,7 @@ using model::Verdict;
 using model::VerdictKind;
 
 // Verdicts of connections that are remembered; then all are judged anew.
-constexpr size_t kOutgoingKept = 50'000;
+constexpr size_t kTalksKept = 50'000;
 // Looks in a row at which unclosed connections must grow.
 constexpr int kLeakLooks = 3;
 
@@ -88,7 +88,8 @@ AlertEngine::AlertEngine(model::AlertSettings settings, const std::vector<ToldFa
 
 void AlertEngine::judge_by(const Judge* judge) {
   judge_ = judge;
-  outgoing_fine_.clear();
+  fine_talk_.clear();
+  fine_talks_ = 0;
 }
 
 void AlertEngine::set_namespaces(std::vector<model::NetNamespace> namespaces) {
@@ -100,12 +101,7 @@ void AlertEngine::set_namespaces(std::vector<model::NetNamespace> namespaces) {
 void AlertEngine::take(const TimelineBatch& batch, const ProcessLookup& process) {
   wall_minus_boot_us_ = batch.recorded_until_us - batch.recorded_until_boot_us;
   // A process that was looked at only now, or runs another program now, is judged anew.
-  for (const model::RecordedProcess& changed : batch.processes) {
-    const auto from = outgoing_fine_.lower_bound({.owner = changed.id, .address = {}});
-    auto until = from;
-    while (until != outgoing_fine_.end() && until->first.owner == changed.id) ++until;
-    outgoing_fine_.erase(from, until);
-  }
+  for (const model::RecordedProcess& changed : batch.processes) fine_talk_.erase(changed.id);
   for (const model::RecordedSocket& row : batch.opened) take_row(row, true, process);
   for (const model::RecordedSocket& row : batch.closed) take_row(row, false, process);
   for (const auto& [address, scan] : scans_now_) tell_scan(scan);
@@ -131,8 +127,11 @@ void AlertEngine::take_row(const model::RecordedSocket& row, bool still_open,
       if (still_open) held_since_us_.try_emplace(row.cookie, row.opened_boot_us);
       if (!row.remote.address.is_loopback()) scans_.talked_to(row.remote);
       return take_outgoing(row, process);
-    case SocketRole::kListener:
     case SocketRole::kBound:
+      // Without expectations there is nothing to say of it, and clients that use UDP have many.
+      if (judge_ == nullptr || !judge_->loaded()) return;
+      break;
+    case SocketRole::kListener:
       break;
   }
   std::vector<const model::RecordedProcess*> holders;
@@ -182,14 +181,10 @@ void AlertEngine::tell_ephemeral_listener(const Subject& subject, int64_t time_u
 
 void AlertEngine::take_outgoing(const model::RecordedSocket& row, const ProcessLookup& process) {
   if (judge_ == nullptr || !judge_->judges_outgoing() || row.owner == 0) return;
-  if (outgoing_fine_.size() >= kOutgoingKept) outgoing_fine_.clear();
-  const Outgoing key{.owner = row.also_held_by.empty() ? row.owner : 0,
-                     .protocol = row.protocol,
-                     .port = row.remote.port,
-                     .address = to_string(row.remote.address)};
-  if (const auto found = outgoing_fine_.find(key);
-      key.owner != 0 && found != outgoing_fine_.end() && found->second) {
-    return;
+  const bool alone = row.also_held_by.empty();
+  if (alone) {
+    const auto talks = fine_talk_.find(row.owner);
+    if (talks != fine_talk_.end() && talks->second[row.protocol].contains(row.remote)) return;
   }
   std::vector<const model::RecordedProcess*> holders;
   if (const auto* owner = process(row.owner)) holders.push_back(owner);
@@ -202,7 +197,13 @@ void AlertEngine::take_outgoing(const model::RecordedSocket& row, const ProcessL
   if (tried.local.port == 0) tried.local.port = 1;  // the kernel had given none yet
   const Subject subject = subject_of(tried, holders, namespaces_->of(row.netns));
   const Verdict verdict = judge_->judge(subject);
-  if (key.owner != 0) outgoing_fine_[key] = !verdict.is_finding();
+  if (alone && !verdict.is_finding()) {
+    if (++fine_talks_ > kTalksKept) {
+      fine_talk_.clear();
+      fine_talks_ = 1;
+    }
+    fine_talk_[row.owner][row.protocol].insert(row.remote);
+  }
   if (verdict.kind == VerdictKind::kUnexpected) tell_talker(subject, verdict, row.opened_us);
 }
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -54,13 +55,6 @@ class AlertEngine {
   bool take_changed() { return facts_.take_changed(); }
 
  private:
-  struct Outgoing {
-    int64_t owner = 0;
-    model::Protocol protocol = model::Protocol::kTcp;
-    uint16_t port = 0;
-    std::string address;
-    auto operator<=>(const Outgoing&) const = default;
-  };
   struct LeakState {
     uint32_t first = 0;
     uint32_t last = 0;
@@ -87,8 +81,11 @@ class AlertEngine {
   std::unique_ptr<NamespaceNumbers> namespaces_;
   bool packages_known_ = true;
   ScanWatch scans_;
-  std::map<std::string, Scan> scans_now_;   // of the batch at hand
-  std::map<Outgoing, bool> outgoing_fine_;  // what was judged already; true: as expected
+  std::map<std::string, Scan> scans_now_;  // of the batch at hand
+  // Talk that was judged already and is as expected, by process and protocol.
+  using Talk = std::unordered_set<model::Endpoint, EndpointHash>;
+  std::unordered_map<int64_t, std::map<model::Protocol, Talk>> fine_talk_;
+  size_t fine_talks_ = 0;
   std::map<std::string, int64_t> missing_since_us_;
   std::map<std::string, LeakState> leaks_;               // by program
   std::unordered_map<uint64_t, int64_t> held_since_us_;  // client sockets by cookie, boot time

@@ -1,5 +1,7 @@
 #include "ports/scan_watch.h"
 
+#include <array>
+#include <cstring>
 #include <utility>
 
 namespace ports {
@@ -11,14 +13,19 @@ constexpr size_t kExamples = 5;
 
 }  // namespace
 
-std::string ScanWatch::key_of(const model::Endpoint& endpoint) {
-  return to_string(model::Endpoint{endpoint.address.unmapped(), endpoint.port});
+size_t EndpointHash::operator()(const model::Endpoint& endpoint) const {
+  std::array<uint64_t, 2> words{};
+  std::memcpy(words.data(), endpoint.address.bytes.data(), sizeof words);
+  constexpr uint64_t kOdd = 0x9E3779B97F4A7C15U;
+  uint64_t hash = (words[0] ^ endpoint.port) * kOdd;
+  hash = (hash ^ hash >> 32U ^ words[1]) * kOdd;
+  return static_cast<size_t>(hash ^ hash >> 32U);
 }
 
 void ScanWatch::talked_to(const model::Endpoint& remote) {
-  std::string key = key_of(remote);
-  if (!talked_to_.insert(key).second) return;
-  talked_order_.push_back(std::move(key));
+  const model::Endpoint plain{remote.address.unmapped(), remote.port};
+  if (!talked_to_.insert(plain).second) return;
+  talked_order_.push_back(plain);
   if (talked_order_.size() <= kTalkedToKept) return;
   talked_to_.erase(talked_order_.front());
   talked_order_.pop_front();
@@ -37,8 +44,8 @@ ScanWatch::Watched& ScanWatch::watched(const std::string& address) {
 }
 
 std::optional<Scan> ScanWatch::refused(const model::RecordedSocket& row) {
-  if (talked_to_.contains(key_of(row.remote))) return std::nullopt;
   const model::IpAddress from = row.remote.address.unmapped();
+  if (talked_to_.contains({from, row.remote.port})) return std::nullopt;
   Watched& one = watched(to_string(from));
   one.attempts.push_back({row.opened_us, row.local.port});
   ++one.tries[row.local.port];

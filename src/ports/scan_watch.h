@@ -5,14 +5,18 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
-#include <utility>
+#include <unordered_set>
 #include <vector>
 
 #include "model/recorded_socket.h"
 
 namespace ports {
+
+/// For hash tables of endpoints; the recorder asks for each connection.
+struct EndpointHash {
+  size_t operator()(const model::Endpoint& endpoint) const;
+};
 
 struct Scan {
   model::IpAddress from;
@@ -46,15 +50,14 @@ class ScanWatch {
     std::deque<Attempt> attempts;
     std::map<uint16_t, uint32_t> tries;  // by port, of the attempts
   };
-  static std::string key_of(const model::Endpoint& endpoint);
   Watched& watched(const std::string& address);
 
   uint32_t ports_;
   int64_t window_us_;
   std::map<std::string, Watched> watched_;  // by address
   std::deque<std::string> watched_order_;
-  std::set<std::string> talked_to_;
-  std::deque<std::string> talked_order_;
+  std::unordered_set<model::Endpoint, EndpointHash> talked_to_;
+  std::deque<model::Endpoint> talked_order_;
 };
 
 }  // namespace ports
