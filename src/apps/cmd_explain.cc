@@ -54,13 +54,13 @@ void add_past(Page& page, const Past& past, Context& context) {
 }
 
 /// The answer in either form. `write` puts the explanation's fields into an open JSON object.
-int print_answer(Page page, const std::function<void(base::JsonWriter&)>& write,
+int print_answer(Page page, const std::function<void(base::JsonWriter&, bool attention)>& write,
                  const ExplainOptions& options, const Past& past, bool attention,
                  Context& context) {
   attention |= past && past->needs_attention();
   if (context.json) {
     base::JsonWriter json = context.begin_json("explain");
-    write(json);
+    write(json, attention);
     if (past) {
       json.key("then").begin_object();
       json.field("needs_attention", past->needs_attention());
@@ -115,14 +115,18 @@ int run_explain(const ExplainOptions& options, Context& context) {
     const ports::Explanation explanation = ports::explain(*query, port, input);
     return print_answer(
         explain_page(explanation, machine.now_unix_s(), length),
-        [&](base::JsonWriter& json) { write_explanation(json, explanation); }, options, past,
-        explanation.needs_attention(), context);
+        [&](base::JsonWriter& json, bool attention) {
+          write_explanation(json, explanation, attention);
+        },
+        options, past, explanation.needs_attention(), context);
   }
   const ports::RangeExplanation explanation = ports::explain_range(*query, input);
   return print_answer(
       explain_range_page(explanation, length),
-      [&](base::JsonWriter& json) { write_range_explanation(json, explanation); }, options, past,
-      explanation.needs_attention(), context);
+      [&](base::JsonWriter& json, bool attention) {
+        write_range_explanation(json, explanation, attention);
+      },
+      options, past, explanation.needs_attention(), context);
 }
 
 }  // namespace apps

@@ -171,7 +171,7 @@ void write_hold(JsonWriter& json, const ports::Hold& hold) {
   json.end_array().end_object();
 }
 
-void write_explanation(JsonWriter& json, const ports::Explanation& of) {
+void write_explanation(JsonWriter& json, const ports::Explanation& of, bool attention) {
   json.field("kind", "port").field("port", of.port);
   write_protocol(json, of.protocol);
   write_text(json, "address", of.address ? model::to_string(*of.address) : std::string());
@@ -179,7 +179,7 @@ void write_explanation(JsonWriter& json, const ports::Explanation& of) {
   json.field("headline", of.headline);
   write_text(json, "summary", of.summary);
   json.field("verdict", verdict_name(of.verdict.kind)).field("verdict_reason", of.verdict.reason);
-  json.field("needs_attention", of.needs_attention());
+  json.field("needs_attention", attention);
   write_assessment(json, of.assessment);
   json.field("held", of.somebody_holds);
   write_holds(json, "holds", of.holds);
@@ -197,12 +197,13 @@ void write_explanation(JsonWriter& json, const ports::Explanation& of) {
   write_collector(json, of.report);
 }
 
-void write_range_explanation(JsonWriter& json, const ports::RangeExplanation& of) {
+void write_range_explanation(JsonWriter& json, const ports::RangeExplanation& of,
+                             bool attention) {
   json.field("kind", "range");
   write_ranges(json, of.ports);
   write_protocol(json, of.protocol);
   write_text(json, "understood", of.understood);
-  json.field("headline", of.headline).field("needs_attention", of.needs_attention());
+  json.field("headline", of.headline).field("needs_attention", attention);
   json.field("size", of.size).field("system", of.system).field("user", of.user);
   json.field("dynamic", of.dynamic).field("ephemeral", of.ephemeral);
   json.field("registered", of.registered).field("ghosts", of.ghosts);

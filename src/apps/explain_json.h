@@ -9,10 +9,13 @@
 
 namespace apps {
 
-/// The fields of one port, into an object that is already open.
-void write_explanation(base::JsonWriter& json, const ports::Explanation& explanation);
+/// The fields of one port, into an object that is already open. `attention` is of the whole answer,
+/// of which an explanation may be a part.
+void write_explanation(base::JsonWriter& json, const ports::Explanation& explanation,
+                       bool attention);
 /// The fields of several ports, likewise.
-void write_range_explanation(base::JsonWriter& json, const ports::RangeExplanation& explanation);
+void write_range_explanation(base::JsonWriter& json, const ports::RangeExplanation& explanation,
+                             bool attention);
 
 /// A hold, with its programs; `ephemeral` shows its listeners by it too.
 void write_hold(base::JsonWriter& json, const ports::Hold& hold);

@@ -8,6 +8,7 @@ import unittest
 
 import harness
 
+RUNS_ALONE = True  # a recorder that listens meanwhile would lose events
 FAMILIES = 12
 ROUNDS = int(os.environ.get("TWINPORT_CHURN_ROUNDS", "12"))  # tests/soak asks for many more
 FIRST_PORT, PORTS_EACH = 20000, 50  # as tests/socket_churn.cc has them

@@ -31,9 +31,9 @@ class Demo(harness.SystemTest):
         asked = re.search(r"accepted a connection from 127\.0\.0\.1:(\d+)", done.out)
         self.assertIsNotNone(asked, str(done))
         port = asked.group(1)
-        if "events were\n" in done.out or "events were lost" in done.out:
-            # Another test has made sockets by the hundred thousand meanwhile: then it says so.
-            self.assertIn("not all of that time was recorded", " ".join(done.out.split()))
+        if re.search(r"events\s+were\s+lost", done.out):
+            # The machine was too busy to hear of every socket: then it says so, and this one may
+            # be among the lost.
             return
         self.assertRegex(done.out, rf"\(pid \d+\) was connected from\s+port {port}/tcp")
 

@@ -19,6 +19,7 @@ from recorder import Recorder
 sys.path.insert(0, str(harness.ROOT / "bench"))
 import recorded_truth  # noqa: E402  pylint: disable=wrong-import-position
 
+RUNS_ALONE = True  # a recorder that listens meanwhile would lose events
 ROUNDS = int(os.environ.get("TWINPORT_KILL_ROUNDS", "5"))  # tests/soak asks for many more
 SOAK = "TWINPORT_KILL_ROUNDS" in os.environ
 SEED = int(os.environ.get("TWINPORT_KILL_SEED", "20261122"))
