@@ -1,7 +1,9 @@
-// twinport ephemeral: the range of ports that the kernel hands out, and how much of it is in use.
+// twinport ephemeral: the range of ports that the kernel hands out, how much of it is in use, and
+// how that went as far as it was recorded.
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "apps/context.h"
 #include "model/inventory.h"
@@ -10,6 +12,7 @@ namespace apps {
 
 struct EphemeralOptions {
   unsigned top = 10;  ///< how many destinations and holders to list
+  std::string since;  ///< how far to look back in the timeline; "" = an hour
   std::optional<model::CollectorKind> collector;
 };
 

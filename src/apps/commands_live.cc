@@ -40,6 +40,9 @@ Run define_ephemeral(CLI::App& app) {
          },
          "How many destinations and holders to list")
       ->type_name("N");
+  app.add_option("--since", options->since,
+                 "How far to look back in the timeline: RFC 3339, local time, or -6h; usually -1h")
+      ->type_name("TIME");
   define_collector(app, options->collector);
   return [options](Context& context) { return run_ephemeral(*options, context); };
 }
@@ -95,10 +98,18 @@ constexpr auto kCommands = std::to_array<Definition>({
      define_explain},
     {"ephemeral", "The ports that the kernel lends to outgoing connections",
      "Shows the range that the kernel lends from, how much of it is in use toward each "
-     "destination, who uses the most, what listens inside it, and what to do when it runs short. "
-     "Exits with 1 when less than a tenth of the ports is free for a destination or for UDP.",
+     "destination, who uses the most, what listens inside it, and what to do when it runs short.\n"
+     "\n"
+     "Where `twinport record` was at work it also tells of the last hour, or since --since: the "
+     "highest use toward each destination, whether it will run out, who used ports up, and how "
+     "well "
+     "the next source port can be guessed (RFC 6056).\n"
+     "\n"
+     "Exits with 1 when less than a tenth of the ports is free for a destination or for UDP, or "
+     "when the forecast is that none will be within an hour.",
      "twinport ephemeral\n"
      "twinport ephemeral --top 3\n"
+     "twinport ephemeral --since -6h\n"
      "twinport ephemeral --json\n",
      define_ephemeral},
     {"ports", "Who holds what, now",

@@ -87,7 +87,6 @@ void write_use(JsonWriter& json, const EphemeralUse& use, size_t top) {
 }  // namespace
 
 void write_ephemeral(JsonWriter& json, const ports::EphemeralReport& report, unsigned top) {
-  json.field("needs_attention", report.needs_attention());
   json.key("thresholds").begin_object().field("small_percent", ports::kSmallPercent);
   json.field("nearly_out_percent", ports::kNearlyOutPercent).end_object();
   json.key("namespaces").begin_array();

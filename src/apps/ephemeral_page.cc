@@ -202,7 +202,9 @@ PageSection others_section(const ports::EphemeralReport& report, unsigned top) {
   return section;
 }
 
-PageSection advice_section(const ports::EphemeralReport& report) {
+}  // namespace
+
+PageSection ephemeral_advice_section(const ports::EphemeralReport& report) {
   PageSection section;
   section.title = "What to do";
   for (const EphemeralUse& use : report.namespaces) {
@@ -216,8 +218,6 @@ PageSection advice_section(const ports::EphemeralReport& report) {
   }
   return section;
 }
-
-}  // namespace
 
 Page ephemeral_page(const ports::EphemeralReport& report, unsigned top) {
   Page page;
@@ -244,7 +244,6 @@ Page ephemeral_page(const ports::EphemeralReport& report, unsigned top) {
   page.sections.push_back(listeners_section(*own, top));
   page.sections.push_back(long_section(*own, top));
   page.sections.push_back(others_section(report, top));
-  page.sections.push_back(advice_section(report));
   return page;
 }
 

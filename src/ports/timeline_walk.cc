@@ -1,5 +1,7 @@
 #include "ports/timeline_walk.h"
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace ports {
@@ -64,6 +66,56 @@ base::Result<TimelineAnswer> walk_timeline(TimelineReader& timeline, model::Time
   frame->rows.clear();
   frame->more = false;
   return frame;
+}
+
+base::Result<NewestRows> walk_newest(TimelineReader& timeline, TimelineQuery query, size_t most,
+                                     const std::function<void(const TimelineRow&)>& take) {
+  const model::TimeWindow window = query.windows.front();
+  NewestRows out;
+  out.from_us = window.from_us;
+  query.limit = kRowsAtOnce;
+  size_t taken = 0;
+  for (bool first = true;; first = false) {
+    auto answer = timeline.find(query);
+    if (!answer) return std::unexpected(answer.error());
+    std::vector<TimelineRow> rows = std::move(answer->rows);
+    const bool more = answer->more;
+    if (first) {
+      answer->rows.clear();
+      answer->more = false;
+      out.frame = std::move(*answer);
+    }
+    // Rows that opened at the last moment given may have been cut: they come with the next answer.
+    const int64_t oldest_us = rows.empty() ? window.from_us : rows.back().socket.opened_us;
+    const bool one_moment = rows.empty() || rows.front().socket.opened_us <= oldest_us;
+    if (more && one_moment && rows.size() >= query.limit) {
+      query.limit *= 2;
+      continue;
+    }
+    for (const TimelineRow& row : rows) {
+      // Those that were open before come at the end, when it is known since when.
+      const bool complete = one_moment || row.socket.opened_us > oldest_us;
+      if (!more || (complete && row.socket.opened_us >= window.from_us)) take(row);
+    }
+    taken += rows.size();
+    if (!more) return out;
+    // A recorder that is asked gives no more rows at once than it likes.
+    const int64_t until_us = one_moment ? oldest_us - 1 : oldest_us;
+    if (until_us < window.from_us || taken >= most) {
+      out.from_us = std::max(window.from_us, until_us + 1);
+      break;
+    }
+    query.windows = {{window.from_us, until_us}};
+  }
+  query.windows = {{out.from_us, out.from_us}};
+  query.limit = SIZE_MAX;
+  auto open = timeline.find(query);
+  if (!open) return std::unexpected(open.error());
+  for (const TimelineRow& row : open->rows) {
+    if (row.socket.opened_us < out.from_us) take(row);
+  }
+  out.cut_short = out.from_us > window.from_us || open->more;
+  return out;
 }
 
 }  // namespace ports

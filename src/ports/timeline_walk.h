@@ -16,4 +16,19 @@ namespace ports {
 base::Result<TimelineAnswer> walk_timeline(TimelineReader& timeline, model::TimeWindow window,
                                            const std::function<void(const TimelineRow&)>& take);
 
+struct NewestRows {
+  TimelineAnswer frame;  ///< of the whole window, without rows
+  /// Since when all rows were given: later than the window's beginning when there were more than
+  /// were wanted.
+  int64_t from_us = 0;
+  bool cut_short = false;
+};
+
+/// As walk_timeline(), newest opening first, until about `most` rows were given: a look at a
+/// timeline of millions that ends in good time. Of the stretch that was looked at no row is
+/// missing, also of those that were open when it begins. `query` has the one window and narrows
+/// which rows are wanted; its limit is not looked at.
+base::Result<NewestRows> walk_newest(TimelineReader& timeline, TimelineQuery query, size_t most,
+                                     const std::function<void(const TimelineRow&)>& take);
+
 }  // namespace ports

@@ -118,6 +118,8 @@ class JsonSchema(harness.SystemTest):
         self.collect("record", "record", "--for", "1s")
         self.collect("status", "status")
         self.collect("timeline", "timeline", "tcp", "--since", "-1h")
+        past = self.collect("ephemeral", "ephemeral")
+        self.assertIsNotNone(past["history"], past["history_missing"])
         listener = next(s for s in self.inventory("tcp listen", box=box)["sockets"])
         for words in ([listener["local"]["port"], "--at", "now"], ["1-65535", "--at", "-1m"],
                       ["22", "--at", "2020-01-01 00:00:00", "--peer", "127.0.0.1:5"]):
