@@ -9,6 +9,18 @@
 bool some_by_inode = false;
 
 bool own_namespace_only = false;  // the network namespace of the reader
+bool listeners_only = false;
+
+// 0 and 0 is every port.
+__u16 first_port = 0;
+__u16 last_port = 0;
+
+static __always_inline bool has_wanted_port(struct sock_common* common) {
+  const __u16 local = common->skc_num;
+  const __u16 remote = bpf_ntohs(common->skc_dport);
+  return (local >= first_port && local <= last_port) ||
+         (remote >= first_port && remote <= last_port);
+}
 
 static __always_inline bool is_wanted(struct sock* sk) {
   if (!is_accounted(sk)) return false;

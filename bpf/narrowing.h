@@ -4,10 +4,6 @@
 
 #include "socket_fields.h"
 
-// 0 and 0 is every port.
-__u16 first_port = 0;
-__u16 last_port = 0;
-bool listeners_only = false;
 bool asked_only = false;  // sockets in `asked`
 
 #define ASKED_MAX 16384
@@ -23,11 +19,3 @@ struct {
 } asked SEC(".maps");
 
 static __always_inline bool is_asked(__u64 key) { return bpf_map_lookup_elem(&asked, &key) != 0; }
-
-static __always_inline bool has_wanted_port(struct sock_common* common) {
-  if (last_port == 0) return true;
-  const __u16 local = common->skc_num;
-  const __u16 remote = bpf_ntohs(common->skc_dport);
-  return (local >= first_port && local <= last_port) ||
-         (remote >= first_port && remote <= last_port);
-}

@@ -83,9 +83,6 @@ int tables_load(struct table_programs** loaded) {
 void tables_free(struct table_programs* loaded) { table_programs__destroy(loaded); }
 
 void tables_narrow(struct table_programs* loaded, const struct narrowing* narrowing) {
-  loaded->bss->first_port = narrowing->first_port;
-  loaded->bss->last_port = narrowing->last_port;
-  loaded->bss->listeners_only = narrowing->listeners_only;
   loaded->bss->asked_only = narrowing->asked_only;
   loaded->bss->facts_always = narrowing->facts_always;
 }

@@ -76,8 +76,7 @@ SEC("iter/tcp")
 int list_tcp(struct bpf_iter__tcp* ctx) {
   struct seq_file* stream = ctx->meta->seq;
   struct sock_common* common = ctx->sk_common;
-  if (!common || !has_wanted_port(common)) return 0;
-  if (listeners_only && common->skc_state != TCP_LISTEN) return 0;
+  if (!common) return 0;
   struct tcp_sock* tcp = bpf_skc_to_tcp_sock(common);
   if (tcp) {
     list_tcp_sock(stream, tcp);
@@ -91,8 +90,7 @@ SEC("iter/udp")
 int list_udp(struct bpf_iter__udp* ctx) {
   struct seq_file* stream = ctx->meta->seq;
   struct sock* sk = (struct sock*)ctx->udp_sk;
-  if (!sk || !is_accounted(sk) || !has_wanted_port(&sk->__sk_common)) return 0;
-  if (listeners_only && sk->__sk_common.skc_state != TCP_CLOSE) return 0;
+  if (!sk || !is_accounted(sk)) return 0;
   const __u64 cookie = bpf_get_socket_cookie(sk);
   if (asked_only && !is_asked(cookie)) return 0;
   struct socket* socket = BPF_CORE_READ(sk, sk_socket);

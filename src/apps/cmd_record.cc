@@ -123,8 +123,8 @@ base::Result<void> Run::begin() {
   const bool without_bpf = events_->report().kind != model::CollectorKind::kBpf;
   // Looks need cookies, which /proc does not have.
   const bool chosen = settings_.collector && *settings_.collector != model::CollectorKind::kBpf;
-  auto sockets = machine_.make_socket_source(chosen ? std::optional(model::CollectorKind::kSockDiag)
-                                                    : std::nullopt);
+  auto sockets = machine_.make_socket_source(
+      chosen ? std::optional(model::CollectorKind::kSockDiag) : std::nullopt, {});
   if (!sockets) return std::unexpected(sockets.error());
   sockets_ = std::move(*sockets);
   // Where openings are not told of, looking is all there is.

@@ -25,8 +25,8 @@ namespace {
 class LinuxMachine final : public Machine {
  public:
   base::Result<std::unique_ptr<ports::SocketSource>> make_socket_source(
-      std::optional<model::CollectorKind> kind) override {
-    return host::make_collector(kind);
+      std::optional<model::CollectorKind> kind, const ports::InventoryRequest& first) override {
+    return host::make_collector(kind, first);
   }
   ports::ProcessSource& processes() override {
     if (!processes_) processes_ = host::make_process_reader();

@@ -61,7 +61,7 @@ uint32_t own_namespace(const model::Inventory& inventory) {
 
 base::Result<model::Inventory> look(const LookRequest& request, Context& context) {
   Machine& machine = context.machine();
-  auto source = machine.make_socket_source(request.collector);
+  auto source = machine.make_socket_source(request.collector, request.inventory);
   if (!source) return std::unexpected(source.error());
   auto inventory = ports::take_inventory(**source, machine.processes(), request.inventory);
   if (!inventory) return inventory;

@@ -30,7 +30,7 @@ class Machine {
 
   /// See host/collector.h.
   virtual base::Result<std::unique_ptr<ports::SocketSource>> make_socket_source(
-      std::optional<model::CollectorKind> kind) = 0;
+      std::optional<model::CollectorKind> kind, const ports::InventoryRequest& first) = 0;
   virtual ports::ProcessSource& processes() = 0;
   /// See host/package_finder.h.
   virtual std::vector<host::PackageFinding> find_packages(const std::vector<std::string>& exes,

@@ -69,7 +69,7 @@ class MachineTwin::View final : public Machine {
   explicit View(MachineTwin& twin) : twin_(twin) {}
 
   base::Result<std::unique_ptr<ports::SocketSource>> make_socket_source(
-      std::optional<model::CollectorKind> kind) override {
+      std::optional<model::CollectorKind> kind, const ports::InventoryRequest& /*first*/) override {
     twin_.asked_collector = kind;
     if (twin_.no_collector) return std::unexpected(*twin_.no_collector);
     return std::make_unique<Forward>(twin_.sockets);

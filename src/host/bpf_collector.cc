@@ -93,6 +93,19 @@ bool has_holder(const std::vector<model::Holder>& holders, const Socket& socket)
       });
 }
 
+/// Whether our programs' walk of the tables is the quickest way to what is wanted: everything, and
+/// no more of it than whether somebody holds it. Of a part, the kernel's own filter makes shorter
+/// work, and sock_diag lists those too that are only bound, a search that takes as long as all else
+/// together: it is made where somebody may be in want of a port that seems free.
+bool is_for_walk(const ports::InventoryRequest& request) {
+  return !request.tcp_detail && !request.ports && !request.listeners_only;
+}
+
+/// Whether the tables are searched for TCP sockets that are bound and nothing more.
+bool lists_bound(const ports::InventoryRequest& request) {
+  return !is_for_walk(request) && !request.listeners_only;
+}
+
 using WantedByNamespace = std::map<uint32_t, WantedInTables>;
 
 template <class ListedOrRef>
@@ -120,7 +133,7 @@ class BpfCollector final : public ports::SocketSource {
                  TablePart& part);
   base::Result<void> read_whole(base::Result<TableStream> stream, uint32_t netns, Protocol protocol,
                                 TablePart& part);
-  [[nodiscard]] TableFunction whole_reader(const ports::InventoryRequest& request, bool bound);
+  [[nodiscard]] TableFunction whole_reader(const ports::InventoryRequest& request);
   void read_hidden_namespaces(const HeldSockets& held, const ports::InventoryRequest& request,
                               ports::RawInventory& raw);
   base::Result<base::Fd> open_namespace(uint32_t netns);
@@ -151,14 +164,10 @@ void BpfCollector::describe(model::CollectorReport& report,
   report.blind_spots.emplace_back(
       "Who holds a socket that is in flight between processes or registered with io_uring cannot "
       "be told, only that somebody does.");
-  constexpr const char* kOnlyBound =
-      "A TCP socket that is only bound, and held by nobody in sight, ";
-  if (!request.tcp_detail && !request.ports) {
-    report.blind_spots.push_back(std::string(kOnlyBound) +
-                                 "is listed only when its port is asked for.");
-  } else if (!request.tcp_detail && request.all_namespaces) {
-    report.blind_spots.push_back(std::string(kOnlyBound) +
-                                 "is not listed in other network namespaces than our own.");
+  if (!lists_bound(request)) {
+    report.blind_spots.emplace_back(
+        "A TCP socket that is only bound, and held by nobody in sight, is listed only when its "
+        "port is asked for.");
   }
   if (!in_first_pid_namespace_) report.blind_spots.emplace_back(kOutsidersUnseen);
 }
@@ -183,6 +192,9 @@ base::Result<ports::RawInventory> BpfCollector::read(const ports::InventoryReque
   ports::RawInventory raw;
   describe(raw.report, request);
   end_look();
+  if (is_for_walk(request)) {
+    if (auto loaded = programs_.load_tables(); !loaded) return std::unexpected(loaded.error());
+  }
   // Where many sockets belong to processes out of our sight, we need the facts from the tables.
   programs_.narrow_to(request, !in_first_pid_namespace_);
   base::Result<HeldSockets> held = HeldSockets{};
@@ -194,7 +206,7 @@ base::Result<ports::RawInventory> BpfCollector::read(const ports::InventoryReque
   raw.held = [facts = std::make_shared<HeldFacts>(std::move(held->facts))](size_t holder) {
     return facts->socket(holder);
   };
-  raw.bound_listed = request.tcp_detail;
+  raw.bound_listed = lists_bound(request);
   raw.look_up = [this](const std::vector<ports::ListedRef>& refs) { return look_up(refs); };
   return raw;
 }
@@ -228,11 +240,10 @@ base::Result<void> BpfCollector::read_whole(base::Result<TableStream> stream, ui
   }
 }
 
-/// All tables of one namespace. The search for sockets that are only bound takes as long as all
-/// else together: it is made where somebody may be in want of a port that seems free.
-TableFunction BpfCollector::whole_reader(const ports::InventoryRequest& request, bool bound) {
-  if (request.tcp_detail) return diag_reader(request);
-  return [this, rest = rest_reader(request, bound)](uint32_t netns, TablePart& part) {
+/// All tables of one namespace.
+TableFunction BpfCollector::whole_reader(const ports::InventoryRequest& request) {
+  if (!is_for_walk(request)) return diag_reader(request);
+  return [this, rest = rest_reader(request)](uint32_t netns, TablePart& part) {
     auto read = read_whole(programs_.open_tcp(), netns, Protocol::kTcp, part);
     if (read) read = read_whole(programs_.open_udp(), netns, Protocol::kUdp, part);
     return read ? rest(netns, part) : read;
@@ -255,16 +266,7 @@ base::Result<void> BpfCollector::read_both(const ports::InventoryRequest& reques
       request.all_namespaces ? namespaces() : list_namespaces(false);
   base::Result<void> tables;
   if (list) {
-    const TableFunction own = whole_reader(request, request.ports.has_value());
-    const TableFunction foreign = whole_reader(request, false);
-    const auto thread = std::this_thread::get_id();
-    tables = read_listed_namespaces(
-        *list,
-        [&](uint32_t netns, TablePart& part) {
-          // Our own namespace, and no other, is read in this thread.
-          return std::this_thread::get_id() == thread ? own(netns, part) : foreign(netns, part);
-        },
-        raw);
+    tables = read_listed_namespaces(*list, whole_reader(request), raw);
   } else {
     tables = std::unexpected(list.error());
   }
@@ -295,8 +297,7 @@ void BpfCollector::read_hidden_namespaces(const HeldSockets& held,
     }
     unreached.erase(netns);
     known.insert(netns);
-    if (auto read = read_one_namespace(space->get(), "", whole_reader(request, false), raw);
-        !read) {
+    if (auto read = read_one_namespace(space->get(), "", whole_reader(request), raw); !read) {
       unreached[netns].why = read.error().message;
     } else if (reached_.size() < kReachedMax) {
       reached_.emplace(netns, std::move(*space));
@@ -523,7 +524,8 @@ Holding settle(const Socket& socket, const SecondLookFindings& findings) {
   return findings.sees_every_process ? Holding::kNoDescriptor : Holding::kHidden;
 }
 
-base::Result<std::unique_ptr<ports::SocketSource>> make_bpf_collector(std::string why) {
+base::Result<std::unique_ptr<ports::SocketSource>> make_bpf_collector(
+    std::string why, const ports::InventoryRequest& first) {
   // Loading the programs and looking for namespaces take about as long as each other.
   base::Result<NamespaceList> namespaces = NamespaceList{};
   std::thread worker;
@@ -532,7 +534,7 @@ base::Result<std::unique_ptr<ports::SocketSource>> make_bpf_collector(std::strin
   } catch (const std::system_error&) {
     namespaces = find_net_namespaces();
   }
-  auto programs = BpfSockets::load();
+  auto programs = BpfSockets::load(is_for_walk(first));
   if (worker.joinable()) worker.join();
   if (!programs) return std::unexpected(programs.error());
   return std::make_unique<BpfCollector>(std::move(*programs), std::move(namespaces),

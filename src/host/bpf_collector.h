@@ -1,5 +1,6 @@
-// BpfCollector: the best of the three collectors. Descriptors and tables are walked by our kernel
-// programs, at the same time; sock_diag has the rest.
+// BpfCollector: the best of the three collectors. Descriptors are walked by our kernel programs,
+// and at the same time the tables; these by sock_diag where only a part of them is wanted, which
+// also has what our programs cannot walk.
 #pragma once
 
 #include <memory>
@@ -14,8 +15,9 @@ namespace host {
 
 /// `why` tells a person why this collector was taken. The error says why this machine or this
 /// caller cannot use BPF, for the report of the collector that is used instead. The source belongs
-/// to one thread at a time.
-base::Result<std::unique_ptr<ports::SocketSource>> make_bpf_collector(std::string why);
+/// to one thread at a time, and is ready for the `first` request.
+base::Result<std::unique_ptr<ports::SocketSource>> make_bpf_collector(
+    std::string why, const ports::InventoryRequest& first = {});
 
 /// What the second look saw: the tables, then the descriptors, then the tables once more.
 struct SecondLookFindings {

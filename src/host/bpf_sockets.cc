@@ -93,27 +93,35 @@ void drop_copies(HeldSockets& held) {
   holders.resize(kept);
 }
 
-base::Result<BpfSockets> BpfSockets::load() {
+base::Result<BpfSockets> BpfSockets::load(bool tables) {
   // Most of a command's time on a machine with few sockets is the kernel's, who checks the
   // programs: it can do so for two at a time.
-  table_programs* tables = nullptr;
-  int tables_result = 0;
+  BpfSockets sockets;
+  base::Result<void> loaded;
   std::thread worker;
-  try {
-    worker = std::thread([&] { tables_result = tables_load(&tables); });
-  } catch (const std::system_error&) {
-    tables_result = tables_load(&tables);
+  if (tables) {
+    try {
+      worker = std::thread([&] { loaded = sockets.load_tables(); });
+    } catch (const std::system_error&) {
+      loaded = sockets.load_tables();
+    }
   }
   descriptor_programs* descriptors = nullptr;
-  const int descriptors_result = descriptors_load(&descriptors);
+  const int result = descriptors_load(&descriptors);
   if (worker.joinable()) worker.join();
-  BpfSockets sockets;
-  sockets.tables_.reset(tables);
   sockets.descriptors_.reset(descriptors);
-  if (const int result = std::min(tables_result, descriptors_result); result < 0) {
-    return std::unexpected(explain_bpf_failure(-result, read_bpf_support()));
-  }
+  if (result < 0) return std::unexpected(explain_bpf_failure(-result, read_bpf_support()));
+  if (!loaded) return std::unexpected(loaded.error());
   return sockets;
+}
+
+base::Result<void> BpfSockets::load_tables() {
+  if (tables_) return {};
+  table_programs* tables = nullptr;
+  const int result = tables_load(&tables);
+  tables_.reset(tables);
+  if (result < 0) return std::unexpected(explain_bpf_failure(-result, read_bpf_support()));
+  return {};
 }
 
 void BpfSockets::narrow_to(const ports::InventoryRequest& request, bool facts_always) {
@@ -130,10 +138,11 @@ void BpfSockets::narrow_to(const ports::InventoryRequest& request, bool facts_al
     wanted.last_port = request.ports->last;
   }
   descriptors_narrow(descriptors_.get(), &wanted);
-  tables_narrow(tables_.get(), &wanted);
+  if (tables_) tables_narrow(tables_.get(), &wanted);
 }
 
 base::Result<void> BpfSockets::ask_tables(std::span<const uint64_t> cookies) {
+  if (auto loaded = load_tables(); !loaded) return loaded;
   narrowing wanted{};
   wanted.facts_always = wanted.asked_only = true;
   for (const uint64_t cookie : cookies) {

@@ -120,8 +120,9 @@ struct WantedInTables {
 
 class BpfSockets {
  public:
-  /// The error says why this machine or this caller cannot use BPF.
-  static base::Result<BpfSockets> load();
+  /// The error says why this machine or this caller cannot use BPF. The programs for tables are
+  /// loaded when they are first needed, or now if `tables` are to be read next.
+  static base::Result<BpfSockets> load(bool tables);
 
   /// From here on, walks come by what the request covers, and nothing is asked for. Tables have the
   /// facts of a socket that some descriptor must lead to only with `facts_always`.
@@ -136,13 +137,15 @@ class BpfSockets {
   /// Every descriptor, in any process of our PID namespace, of a socket to come by.
   base::Result<HeldSockets> read_descriptors();
 
-  /// The tables of the calling thread's network namespace; any thread may call. TCP's has its
-  /// listeners first.
+  /// The tables of the calling thread's network namespace; any thread may call, once they are
+  /// loaded. TCP's has its listeners first.
+  base::Result<void> load_tables();
   [[nodiscard]] base::Result<TableStream> open_tcp() const;
   [[nodiscard]] base::Result<TableStream> open_udp() const;
 
-  /// Adds what the tables of the calling thread's network namespace tell of these sockets, and
-  /// goes no further than the last of them; `sockets` gets the sockets themselves.
+  /// After ask_tables(): adds what the tables of the calling thread's network namespace tell of
+  /// these sockets, and goes no further than the last of them; `sockets` gets the sockets
+  /// themselves.
   base::Result<void> find_in_tables(WantedInTables wanted, Evidence& evidence,
                                     std::vector<model::Socket>* sockets) const;
 
@@ -154,7 +157,7 @@ class BpfSockets {
   BpfSockets() = default;
 
   std::unique_ptr<descriptor_programs, Free> descriptors_;
-  std::unique_ptr<table_programs, Free> tables_;
+  std::unique_ptr<table_programs, Free> tables_;  // nullptr as long as nobody needs them
   std::unordered_set<uint64_t> asked_tables_;
   std::unordered_set<uint64_t> asked_descriptors_;
 };

@@ -50,15 +50,6 @@ class TableReader {
     return read;
   }
 
-  base::Result<void> read_bound_lite_and_raw() {
-    if (!request_.listeners_only) {
-      format::SockDiagRequest bound = make_request(Protocol::kTcp);
-      bound.states = format::state_bit(SocketState::kBoundInactive);
-      if (auto read = dump(bound); !read && read.error().kind == base::ErrorKind::kIo) return read;
-    }
-    return read_lite_and_raw();
-  }
-
   base::Result<void> read_lite_and_raw() {
     if (auto lite = read_else_proc(Protocol::kUdpLite, lacks_.udplite); !lite) return lite;
     // The "port" of a raw socket is a protocol number: never an answer to a question about ports.
@@ -159,9 +150,8 @@ TableFunction diag_reader(const ports::InventoryRequest& request) {
   return make_reader(request, &TableReader::read);
 }
 
-TableFunction rest_reader(const ports::InventoryRequest& request, bool bound) {
-  return make_reader(
-      request, bound ? &TableReader::read_bound_lite_and_raw : &TableReader::read_lite_and_raw);
+TableFunction rest_reader(const ports::InventoryRequest& request) {
+  return make_reader(request, &TableReader::read_lite_and_raw);
 }
 
 base::Result<std::vector<model::Socket>> read_tcp_listeners(std::optional<model::PortRange> ports,

@@ -32,10 +32,9 @@ base::Result<void> read_socket_tables(const ports::InventoryRequest& request,
 /// Reads all tables of one namespace. It lives shorter than the request, like the next.
 TableFunction diag_reader(const ports::InventoryRequest& request);
 
-/// For a collector that has TCP and UDP from elsewhere: reads what it still lacks, which is
-/// UDP-Lite, raw sockets, and TCP sockets that are bound and nothing more. It lives shorter than
-/// the request.
-TableFunction rest_reader(const ports::InventoryRequest& request, bool bound);
+/// For a collector that has TCP and UDP from elsewhere: reads UDP-Lite and raw sockets. It lives
+/// shorter than the request.
+TableFunction rest_reader(const ports::InventoryRequest& request);
 
 /// The listening TCP sockets of the calling thread's network namespace, which is `netns` by number.
 base::Result<std::vector<model::Socket>> read_tcp_listeners(std::optional<model::PortRange> ports,
