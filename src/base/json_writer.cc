@@ -10,13 +10,21 @@
 namespace base {
 namespace {
 
-constexpr size_t kBlockBytes = 128U << 10U;
+constexpr size_t kBlockBytes = size_t{64} << 10U;  // malloc keeps such blocks; larger ones it maps
+constexpr size_t kShortString = 256;
 constexpr size_t kLongestNumber = 20;  // "-9223372036854775808"
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 bool needs_no_escape(char c) {
   const auto value = static_cast<unsigned char>(c);
   return value >= 0x20 && value < 0x7F && c != '"' && c != '\\';
+}
+
+/// Copies what needs no escape at the beginning of the text, and answers how much that is.
+size_t copy_plain(std::string_view text, char* to) {
+  size_t plain = 0;
+  for (; plain < text.size() && needs_no_escape(text[plain]); ++plain) to[plain] = text[plain];
+  return plain;
 }
 
 /// A backslash, "u" and four hexadecimal digits.
@@ -39,7 +47,10 @@ std::string escaped_character(uint32_t code_point) {
 }  // namespace
 
 JsonWriter::JsonWriter(Sink sink)
-    : sink_(std::move(sink)), buffer_(new char[kBlockBytes]), end_(buffer_.get()) {}
+    : sink_(std::move(sink)),
+      buffer_(new char[kBlockBytes]),
+      end_(buffer_.get()),
+      limit_(buffer_.get() + kBlockBytes) {}
 
 void JsonWriter::flush() {
   const auto size = static_cast<size_t>(end_ - buffer_.get());
@@ -47,83 +58,24 @@ void JsonWriter::flush() {
   end_ = buffer_.get();
 }
 
-size_t JsonWriter::room() const { return kBlockBytes - static_cast<size_t>(end_ - buffer_.get()); }
-
-void JsonWriter::make_room(size_t bytes) {
-  if (room() < bytes) flush();
-}
-
 void JsonWriter::append(std::string_view text) {
-  if (text.size() <= room()) {
-    end_ += text.copy(end_, text.size());
-    return;
-  }
-  while (!text.empty()) {
-    make_room(1);
-    const size_t taken = text.copy(end_, room());
-    end_ += taken;
-    text.remove_prefix(taken);
-  }
-}
-
-void JsonWriter::append(char c) {
-  make_room(1);
-  *end_++ = c;
-}
-
-void JsonWriter::comma() {
-  if (std::exchange(needs_comma_, true)) append(',');
-  if (std::exchange(breaks_line_, false)) append('\n');
-}
-
-void JsonWriter::open(char bracket) {
-  comma();
-  append(bracket);
-  ++depth_;
-  needs_comma_ = false;
-}
-
-void JsonWriter::close(char bracket) {
-  assert(depth_ > 0);
-  --depth_;
-  if (std::exchange(breaks_line_, false)) append('\n');
-  append(bracket);
-  needs_comma_ = true;
-}
-
-JsonWriter& JsonWriter::begin_object() {
-  open('{');
-  return *this;
-}
-
-JsonWriter& JsonWriter::end_object() {
-  close('}');
-  return *this;
-}
-
-JsonWriter& JsonWriter::begin_array() {
-  open('[');
-  return *this;
-}
-
-JsonWriter& JsonWriter::end_array() {
-  close(']');
-  return *this;
-}
-
-JsonWriter& JsonWriter::key(std::string_view name) {
-  comma();
-  make_room(name.size() + 3);
-  *end_++ = '"';
-  append(name);
-  append("\":");
-  needs_comma_ = false;
-  return *this;
+  if (text.size() > static_cast<size_t>(limit_ - end_)) flush();
+  if (text.size() > kBlockBytes) return sink_(text);
+  put(text);
 }
 
 JsonWriter& JsonWriter::string(std::string_view text) {
-  comma();
-  append('"');
+  begin_value(2 + kShortString);
+  *end_++ = '"';
+  const size_t plain = text.size() <= kShortString ? copy_plain(text, end_) : 0;
+  end_ += plain;
+  if (plain < text.size()) append_escaped(text.substr(plain));
+  make_room(1);
+  *end_++ = '"';
+  return *this;
+}
+
+void JsonWriter::append_escaped(std::string_view text) {
   while (!text.empty()) {
     size_t plain = 0;
     while (plain < text.size() && needs_no_escape(text[plain])) ++plain;
@@ -148,8 +100,8 @@ JsonWriter& JsonWriter::string(std::string_view text) {
         length = 1;
       }
     } else if (value == '"' || value == '\\') {
-      append('\\');
-      append(text.front());
+      const char both[] = {'\\', text.front()};
+      append({both, sizeof both});
     } else if (value == '\n') {
       append("\\n");
     } else if (value == '\t') {
@@ -159,44 +111,26 @@ JsonWriter& JsonWriter::string(std::string_view text) {
     }
     text.remove_prefix(length);
   }
-  append('"');
-  return *this;
 }
 
 JsonWriter& JsonWriter::number(int64_t value) {
-  comma();
-  make_room(kLongestNumber);
+  begin_value(kLongestNumber);
   end_ = std::to_chars(end_, end_ + kLongestNumber, value).ptr;
   return *this;
 }
 
 JsonWriter& JsonWriter::number_unsigned(uint64_t value) {
-  comma();
-  make_room(kLongestNumber);
+  begin_value(kLongestNumber);
   end_ = std::to_chars(end_, end_ + kLongestNumber, value).ptr;
   return *this;
 }
 
 JsonWriter& JsonWriter::decimal(double value, int digits_after_point) {
-  comma();
   std::array<char, 64> digits{};
   const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value,
                                           std::chars_format::fixed, digits_after_point);
   assert(error == std::errc{});
-  append({digits.data(), end});
-  return *this;
-}
-
-JsonWriter& JsonWriter::boolean(bool value) {
-  comma();
-  append(value ? "true" : "false");
-  return *this;
-}
-
-JsonWriter& JsonWriter::null() {
-  comma();
-  append("null");
-  return *this;
+  return literal({digits.data(), end});
 }
 
 JsonWriter& JsonWriter::newline() {
@@ -205,14 +139,14 @@ JsonWriter& JsonWriter::newline() {
 }
 
 JsonWriter& JsonWriter::elements(std::string_view text) {
-  comma();
+  begin_value(0);
   append(text);
   return *this;
 }
 
 void JsonWriter::finish() {
   assert(depth_ == 0);
-  append('\n');
+  append("\n");
   flush();
 }
 
