@@ -61,12 +61,12 @@ enum socket_evidence_flags {
   SOCKET_EVIDENCE_MPTCP = 8,   // a subflow of a Multipath TCP socket
 };
 
-// One socket of a table. Where somebody must hold a descriptor for it, the record of that
+// One socket of a table. Where somebody should hold a descriptor for it, the record of that
 // descriptor has the facts, and there is no need for a second copy; else a table_record has them.
 struct socket_listing {
   __u16 size;  // of this record, or of the table_record that it begins
   __u8 version;
-  __u8 flags;  // enum socket_evidence_flags; without facts just SOCKET and FILE
+  __u8 flags;  // enum socket_evidence_flags; without facts just SOCKET
   __u32 reserved;
   __u64 cookie;  // never 0
   __u64 inode;   // 0 where no descriptor can lead to it, and without facts

@@ -4,14 +4,15 @@
 
 bool facts_always = false;  // also of sockets that a descriptor must lead to
 
-// Where a descriptor must lead to this very socket, its cookie will do. (The socket half of a
-// Multipath TCP subflow leads elsewhere.) Nearly all sockets end here, so this looks at no more of
-// their memory than it must.
+// Where a descriptor should lead to this very socket, its cookie will do. Nearly all sockets end
+// here, so no more of their memory is looked at than must be: that the kernel opened one for itself,
+// or that it is the subflow of a Multipath TCP socket, and so no descriptor leads to it, the reader
+// finds out, and asks for its facts.
 static __always_inline void write_short(struct seq_file* stream, __u64 cookie) {
   const struct socket_listing listing = {
       .size = sizeof listing,
       .version = SOCKET_RECORD_VERSION,
-      .flags = SOCKET_EVIDENCE_SOCKET | SOCKET_EVIDENCE_FILE,
+      .flags = SOCKET_EVIDENCE_SOCKET,
       .cookie = cookie,
   };
   bpf_seq_write(stream, (void*)&listing, sizeof listing);
@@ -39,7 +40,7 @@ static __always_inline void list_tcp_sock(struct seq_file* stream, struct tcp_so
   struct socket* socket = sk->sk_socket;
   const __u8 state = sk->__sk_common.skc_state;
   // Listeners come with their facts: they are what is in question most often.
-  if (state != TCP_LISTEN && !facts_always && socket && socket->file && socket->sk == sk) {
+  if (state != TCP_LISTEN && !facts_always && socket) {
     write_short(stream, cookie);
     return;
   }
@@ -94,7 +95,7 @@ int list_udp(struct bpf_iter__udp* ctx) {
   const __u64 cookie = bpf_get_socket_cookie(sk);
   if (asked_only && !is_asked(cookie)) return 0;
   struct socket* socket = BPF_CORE_READ(sk, sk_socket);
-  if (!facts_always && socket && BPF_CORE_READ(socket, file)) {
+  if (!facts_always && socket) {
     write_short(stream, cookie);
     return 0;
   }

@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (before.size() - rest.size() != entry.listing.size) abort();
     if (format::size_of_next(before) != entry.listing.size) abort();
     if (entry.listing.cookie == 0) abort();
-    if (!entry.facts && (entry.listing.flags & SOCKET_EVIDENCE_FILE) == 0) abort();
+    if (!entry.facts && (entry.listing.flags & SOCKET_EVIDENCE_SOCKET) == 0) abort();
     if (!entry.facts) continue;
     const model::Socket socket =
         format::socket_of(entry.listing.inode, entry.listing.cookie, *entry.facts);

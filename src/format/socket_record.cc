@@ -121,7 +121,7 @@ base::Result<void> take(std::span<const std::byte>& bytes, TableEntry& entry) {
     if (auto checked = check_facts(kName, whole.facts); !checked) return checked;
     facts = whole.facts;
     socket = whole.socket;
-  } else if (listing.flags != (SOCKET_EVIDENCE_SOCKET | SOCKET_EVIDENCE_FILE)) {
+  } else if (listing.flags != SOCKET_EVIDENCE_SOCKET) {
     return refuse(kName, "it has neither facts nor a descriptor that has them");
   }
   if (listing.cookie == 0) return refuse(kName, "it has no cookie");

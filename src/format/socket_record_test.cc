@@ -167,7 +167,7 @@ Listed listed() {
   Listed out{};
   out.listing.size = sizeof out.listing;
   out.listing.version = SOCKET_RECORD_VERSION;
-  out.listing.flags = SOCKET_EVIDENCE_SOCKET | SOCKET_EVIDENCE_FILE;
+  out.listing.flags = SOCKET_EVIDENCE_SOCKET;
   out.listing.cookie = 9;
   out.listing.inode = 90;
   out.facts = listener().facts;
@@ -219,7 +219,7 @@ TEST(TableRecord, IsRefusedCutOffFromAnotherVersionOrWithoutMeaning) {
   EXPECT_TRUE(is_refused(with([](auto& r) { r.facts.state = 99; }), sizeof(Listed)));
   EXPECT_TRUE(is_refused(with([](auto& r) {
                            r.listing.size = sizeof(socket_listing);
-                           r.listing.flags = SOCKET_EVIDENCE_SOCKET;
+                           r.listing.flags = 0;
                          }),
                          sizeof(Listed)));
   Listed cut = listed();

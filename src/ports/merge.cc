@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <map>
 #include <span>
+#include <system_error>
+#include <thread>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -200,26 +203,58 @@ void apply_evidence(Inventory& inventory, std::span<const HoldingEvidence> evide
                 [](const Socket& socket) { return socket.holding == Holding::kVanished; });
 }
 
-base::Result<void> look_again(SocketSource& source, Inventory& inventory) {
-  std::vector<Socket> ownerless;
+std::vector<Socket> ownerless_of(const Inventory& inventory) {
+  std::vector<Socket> out;
   for (const auto& socket : inventory.sockets) {
-    if (socket.holding == Holding::kUnknown && socket.inode != 0) ownerless.push_back(socket);
+    if (socket.holding == Holding::kUnknown && socket.inode != 0) out.push_back(socket);
   }
-  if (ownerless.empty()) return {};
-  std::vector<Holder> late;
-  auto evidence = source.look_again(ownerless, late);
-  if (!evidence) return std::unexpected(evidence.error());
-  std::vector<bool> used(late.size());
-  const HolderIndex index(late, used);
-  ProcessNumbers numbers(inventory.processes);
-  for (auto& socket : inventory.sockets) {
-    if (socket.holding == Holding::kUnknown && socket.inode != 0) {
-      add_owners(inventory, numbers, socket, late, index, used);
+  return out;
+}
+
+/// A second look at sockets without a known holder, in a thread of its own as far as there is one:
+/// the source goes through all descriptors again, while the caller has other things to do.
+class SecondLook {
+ public:
+  SecondLook(SocketSource& source, std::vector<Socket> ownerless)
+      : ownerless_(std::move(ownerless)) {
+    if (ownerless_.empty()) return;
+    const auto look = [this, &source] { evidence_ = source.look_again(ownerless_, late_); };
+    try {
+      thread_ = std::thread(look);
+    } catch (const std::system_error&) {
+      look();
     }
   }
-  apply_evidence(inventory, *evidence);
-  return {};
-}
+  SecondLook(const SecondLook&) = delete;
+  SecondLook& operator=(const SecondLook&) = delete;
+  ~SecondLook() { wait(); }
+
+  base::Result<void> add_to(Inventory& inventory) {
+    wait();
+    if (!evidence_) return std::unexpected(evidence_.error());
+    if (ownerless_.empty()) return {};
+    std::vector<bool> used(late_.size());
+    const HolderIndex index(late_, used);
+    ProcessNumbers numbers(inventory.processes);
+    for (auto& socket : inventory.sockets) {
+      if (socket.holding == Holding::kUnknown && socket.inode != 0) {
+        add_owners(inventory, numbers, socket, late_, index, used);
+      }
+    }
+    apply_evidence(inventory, *evidence_);
+    return {};
+  }
+
+ private:
+  void wait() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+  const std::vector<Socket> ownerless_;
+  base::Result<std::vector<HoldingEvidence>> evidence_;
+  std::vector<Holder> late_;
+  std::thread thread_;
+};
 
 void keep_seen_commands(std::vector<SeenProcess>& seen, std::vector<model::Process>& processes) {
   // By pid and start: a pid may have been used twice within one look.
@@ -232,7 +267,7 @@ void keep_seen_commands(std::vector<SeenProcess>& seen, std::vector<model::Proce
   }
 }
 
-void read_processes(ProcessSource& source, std::vector<model::Process>& processes) {
+void read_processes(ProcessSource& source, std::span<model::Process> processes) {
   for (auto& process : processes) {
     const int32_t pid = process.pid;
     const uint64_t start_time_ns = process.start_time_ns;
@@ -247,52 +282,63 @@ void read_processes(ProcessSource& source, std::vector<model::Process>& processe
   }
 }
 
-/// Fills in, from the descriptors, what the tables only referred to. Goes through the descriptors
-/// in their order, which is kind to the caches. Answers the references without a descriptor.
-std::vector<ListedRef> add_listed_refs(const RawInventory& raw, Inventory& out,
-                                       ProcessNumbers& numbers, std::vector<bool>& used) {
+/// What the tables only referred to, and which descriptors lead there.
+struct HeldRefs {
+  std::vector<uint32_t> first_holders;                ///< one for each socket
+  std::vector<std::pair<uint32_t, uint32_t>> others;  ///< places in `first_holders`, more holders
   std::vector<ListedRef> unheld;
-  if (raw.listed_refs.empty()) return unheld;
+};
+
+/// Goes through the descriptors in their order, which is kind to the caches.
+HeldRefs find_held_refs(const RawInventory& raw, ProcessNumbers& numbers, std::vector<bool>& used) {
+  HeldRefs found;
+  if (raw.listed_refs.empty()) return found;
   RefIndex index(raw.listed_refs);
-  out.sockets.reserve(out.sockets.size() + raw.listed_refs.size());
-  std::vector<std::pair<uint32_t, uint32_t>> shared;  // sockets, and their holders but the first
+  found.first_holders.reserve(raw.listed_refs.size());
   for (uint32_t i = 0; i < raw.holders.size(); ++i) {
     const Holder& holder = raw.holders[i];
     uint32_t* place = index.find(holder.cookie);
     if (place == nullptr) continue;
     used[i] = true;
+    numbers.number_of(holder);
     if (*place != kNone) {
-      shared.emplace_back(*place, i);
+      found.others.emplace_back(*place, i);
       continue;
     }
-    *place = static_cast<uint32_t>(out.sockets.size());
-    Socket& socket = out.sockets.emplace_back(raw.held(i));
-    socket.first_owner = static_cast<uint32_t>(out.owners.size());
-    socket.owner_count = 1;
-    socket.holding = Holding::kOwned;
-    out.owners.push_back({numbers.number_of(holder), holder.tid, holder.fd});
+    *place = static_cast<uint32_t>(found.first_holders.size());
+    found.first_holders.push_back(i);
   }
-  std::ranges::sort(shared);
-  for (auto at = shared.begin(); at != shared.end();) {
-    Socket& socket = out.sockets[at->first];
-    const Owner first = out.owners[socket.first_owner];
-    socket.first_owner = static_cast<uint32_t>(out.owners.size());
-    out.owners.push_back(first);
-    const uint32_t number = at->first;
-    for (; at != shared.end() && at->first == number; ++at) {
-      const Holder& holder = raw.holders[at->second];
-      out.owners.push_back({numbers.number_of(holder), holder.tid, holder.fd});
-    }
-    sort_owners(out, socket.first_owner);
-    socket.owner_count = static_cast<uint32_t>(out.owners.size()) - socket.first_owner;
-  }
+  std::ranges::sort(found.others);
+  if (found.first_holders.size() == raw.listed_refs.size()) return found;
   for (const ListedRef& ref : raw.listed_refs) {
-    if (*index.find(ref.cookie) == kNone) unheld.push_back(ref);
+    if (*index.find(ref.cookie) == kNone) found.unheld.push_back(ref);
   }
-  return unheld;
+  return found;
 }
 
-/// Sockets in the tables that a descriptor must lead to, and yet none was found.
+/// Fills in, from the descriptors, what the tables only referred to.
+void add_held_refs(const RawInventory& raw, const HeldRefs& refs, ProcessNumbers& numbers,
+                   Inventory& out) {
+  const auto own = [&](uint32_t i) {
+    const Holder& holder = raw.holders[i];
+    out.owners.push_back({numbers.number_of(holder), holder.tid, holder.fd});
+  };
+  out.sockets.reserve(out.sockets.size() + refs.first_holders.size());
+  auto other = refs.others.begin();
+  for (uint32_t place = 0; place < refs.first_holders.size(); ++place) {
+    const uint32_t first = refs.first_holders[place];
+    Socket& socket = out.sockets.emplace_back(raw.held(first));
+    socket.first_owner = static_cast<uint32_t>(out.owners.size());
+    own(first);
+    for (; other != refs.others.end() && other->first == place; ++other) own(other->second);
+    sort_owners(out, socket.first_owner);
+    socket.owner_count = static_cast<uint32_t>(out.owners.size()) - socket.first_owner;
+    socket.holding = Holding::kOwned;
+  }
+}
+
+/// Sockets in the tables that a descriptor should lead to, and yet none with their cookie was
+/// found.
 void add_unheld(const RawInventory& raw, const std::vector<ListedRef>& unheld, Inventory& out) {
   if (unheld.empty()) return;
   RawInventory::LookedUp found = raw.look_up(unheld);
@@ -303,10 +349,7 @@ void add_unheld(const RawInventory& raw, const std::vector<ListedRef>& unheld, I
         "up again, and so are missing here: " +
         std::to_string(found.unread) + " (" + found.why + ").");
   }
-  for (Socket& socket : found.sockets) {
-    if (socket.inode == 0) socket.holding = explain_by_state(socket);
-    out.sockets.push_back(std::move(socket));
-  }
+  std::ranges::move(found.sockets, std::back_inserter(out.sockets));
 }
 
 /// A table and a descriptor may show one socket at different moments, and the table without its
@@ -348,40 +391,60 @@ void add_unlisted(const RawInventory& raw, const HolderIndex& index, Inventory& 
   }
 }
 
+/// The join, in two steps: after the first it is known which sockets have no holder in sight, while
+/// nearly all of the others, which cost the most time, are yet to be copied.
+class Join {
+ public:
+  explicit Join(RawInventory raw) : raw_(std::move(raw)), numbers_(out_.processes) {
+    out_.sockets = std::move(raw_.listed);
+    out_.tcp_details = std::move(raw_.tcp_details);
+    out_.namespaces = std::move(raw_.namespaces);
+    out_.report = std::move(raw_.report);
+    out_.owners.reserve(raw_.holders.size());
+
+    std::vector<bool> used(raw_.holders.size());
+    refs_ = find_held_refs(raw_, numbers_, used);
+    add_unheld(raw_, refs_.unheld, out_);
+    const HolderIndex index(raw_.holders, used);
+    for (auto& socket : out_.sockets) {
+      if (socket.inode == 0) {
+        socket.holding = explain_by_state(socket);
+      } else {
+        add_owners(out_, numbers_, socket, raw_.holders, index, used);
+      }
+    }
+    add_unlisted(raw_, index, out_, numbers_, used);
+    keep_seen_commands(raw_.seen_processes, out_.processes);
+  }
+
+  [[nodiscard]] const Inventory& first_step() const { return out_; }
+
+  Inventory finish() {
+    add_held_refs(raw_, refs_, numbers_, out_);
+    return std::move(out_);
+  }
+
+ private:
+  RawInventory raw_;
+  Inventory out_;
+  ProcessNumbers numbers_;
+  HeldRefs refs_;
+};
+
 }  // namespace
 
-Inventory merge(RawInventory raw) {
-  Inventory out;
-  out.sockets = std::move(raw.listed);
-  out.tcp_details = std::move(raw.tcp_details);
-  out.namespaces = std::move(raw.namespaces);
-  out.report = std::move(raw.report);
-  out.owners.reserve(raw.holders.size());
-
-  std::vector<bool> used(raw.holders.size());
-  ProcessNumbers numbers(out.processes);
-  const size_t listed = out.sockets.size();
-  const std::vector<ListedRef> unheld = add_listed_refs(raw, out, numbers, used);
-  const HolderIndex index(raw.holders, used);
-  for (auto& socket : std::span(out.sockets).first(listed)) {
-    if (socket.inode == 0) {
-      socket.holding = explain_by_state(socket);
-    } else {
-      add_owners(out, numbers, socket, raw.holders, index, used);
-    }
-  }
-  add_unheld(raw, unheld, out);
-  add_unlisted(raw, index, out, numbers, used);
-  keep_seen_commands(raw.seen_processes, out.processes);
-  return out;
-}
+Inventory merge(RawInventory raw) { return Join(std::move(raw)).finish(); }
 
 base::Result<Inventory> take_inventory(SocketSource& sockets, ProcessSource& processes,
                                        const InventoryRequest& request) {
   auto raw = sockets.read(request);
   if (!raw) return std::unexpected(raw.error());
-  Inventory inventory = merge(std::move(*raw));
-  if (auto looked = look_again(sockets, inventory); !looked) {
+  Join join(std::move(*raw));
+  SecondLook second(sockets, ownerless_of(join.first_step()));
+  Inventory inventory = join.finish();
+  read_processes(processes, inventory.processes);
+  const size_t known = inventory.processes.size();
+  if (auto looked = second.add_to(inventory); !looked) {
     // What was seen stands; only what a second look would have told stays unknown.
     inventory.report.complete = false;
     inventory.report.blind_spots.push_back(
@@ -389,19 +452,16 @@ base::Result<Inventory> take_inventory(SocketSource& sockets, ProcessSource& pro
         "again (" +
         looked.error().message + ").");
   }
-  if (!request.tcp_detail) {
+  sockets.end_look();
+  read_processes(processes, std::span(inventory.processes).subspan(known));
+  for (auto& socket : inventory.sockets) {
     // Some collectors cannot help reading timers; an answer must not depend on the collector.
-    for (auto& socket : inventory.sockets) socket.timer = model::TimerKind::kOff;
-  }
-  if (inventory.report.processes_hidden > 0) {
-    for (auto& socket : inventory.sockets) {
-      if (socket.holding == Holding::kUnknown && socket.inode != 0) {
-        socket.holding = Holding::kHidden;
-      }
+    if (!request.tcp_detail) socket.timer = model::TimerKind::kOff;
+    if (inventory.report.processes_hidden > 0 && socket.holding == Holding::kUnknown &&
+        socket.inode != 0) {
+      socket.holding = Holding::kHidden;
     }
   }
-  sockets.end_look();
-  read_processes(processes, inventory.processes);
   return inventory;
 }
 
