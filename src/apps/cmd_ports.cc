@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "apps/expect_look.h"
 #include "apps/inventory_json.h"
@@ -252,8 +253,10 @@ std::vector<const SocketColumn*> usual_columns(const std::vector<uint32_t>& rows
   return columns;
 }
 
-void print_table(const std::vector<uint32_t>& rows, SocketView& view, const Request& request,
-                 const PortsOptions& options, Context& context) {
+/// Answers which columns found no room.
+std::vector<std::string> print_table(const std::vector<uint32_t>& rows, SocketView& view,
+                                     const Request& request, const PortsOptions& options,
+                                     Context& context) {
   const unsigned width = options.wide ? 0 : context.width;
   const std::vector<const SocketColumn*> shown =
       request.columns.empty() ? usual_columns(rows, view.inventory, request, !view.verdicts.empty(),
@@ -262,7 +265,8 @@ void print_table(const std::vector<uint32_t>& rows, SocketView& view, const Requ
   std::vector<Column> columns;
   columns.reserve(shown.size());
   for (const SocketColumn* column : shown) {
-    columns.push_back({std::string(column->header), column->right, column->least, column->cut});
+    columns.push_back({std::string(column->header), column->right, column->least, column->cut,
+                       request.columns.empty() ? column->spare : 0});
   }
   Table table(std::move(columns));
   for (const uint32_t row : rows) {
@@ -276,7 +280,7 @@ void print_table(const std::vector<uint32_t>& rows, SocketView& view, const Requ
       table.note(detail_in_words(view.inventory.tcp_details[static_cast<size_t>(socket.detail)]));
     }
   }
-  table.print(context.out, context.style, width, !options.no_header);
+  return table.print(context.out, context.style, width, !options.no_header);
 }
 
 void print_published(const std::vector<const model::PublishedPort*>& published, Context& context) {
@@ -299,8 +303,8 @@ void print_published(const std::vector<const model::PublishedPort*>& published, 
 /// What the table cannot say: who looked, what was hidden, what could not be seen. On standard
 /// error, so that a script that reads the table gets nothing else.
 void print_footer(const std::vector<uint32_t>& rows, const Attention& attention,
-                  const Inventory& inventory, const Request& request, const PortsOptions& options,
-                  Context& context) {
+                  const std::vector<std::string>& left_out, const Inventory& inventory,
+                  const Request& request, const PortsOptions& options, Context& context) {
   const model::CollectorReport& report = inventory.report;
   const size_t shown = rows.size();
   if (options.no_header && attention.exit_code() == kDone) return;
@@ -326,6 +330,9 @@ void print_footer(const std::vector<uint32_t>& rows, const Attention& attention,
     line += " Connections are left out; --all shows them.";
   }
   if (!report.complete) line += " The view is incomplete.";
+  if (!left_out.empty()) {
+    line += fmt::format(" No room for {}; --wide has all.", fmt::join(left_out, ", "));
+  }
   if (!options.wide && !report.blind_spots.empty()) {
     const size_t count = report.blind_spots.size();
     line += fmt::format(" {} blind spot{}, listed by --wide.", count, count == 1 ? "" : "s");
@@ -464,9 +471,9 @@ int run_ports(const PortsOptions& options, Context& context) {
   if (context.json) {
     print_json(rows, published, *inventory, verdicts, attention, context);
   } else {
-    print_table(rows, view, *request, options, context);
+    const auto left_out = print_table(rows, view, *request, options, context);
     if (!options.no_header) print_published(published, context);
-    print_footer(rows, attention, *inventory, *request, options, context);
+    print_footer(rows, attention, left_out, *inventory, *request, options, context);
   }
   return attention.exit_code();
 }

@@ -386,9 +386,6 @@ int run_registry_list(const RegistryListOptions& options, Context& context) {
 }
 
 int run_registry_import(const RegistryImportOptions& options, Context& context) {
-  if (auto made = base::make_directories(context.state_directory); !made) {
-    return context.fail(made.error());
-  }
   ports::ImportOptions import;
   import.force = options.force;
   import.date = utc_time(context.machine().now_unix_s()).substr(0, 10);

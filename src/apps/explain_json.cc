@@ -197,8 +197,7 @@ void write_explanation(JsonWriter& json, const ports::Explanation& of, bool atte
   write_collector(json, of.report);
 }
 
-void write_range_explanation(JsonWriter& json, const ports::RangeExplanation& of,
-                             bool attention) {
+void write_range_explanation(JsonWriter& json, const ports::RangeExplanation& of, bool attention) {
   json.field("kind", "range");
   write_ranges(json, of.ports);
   write_protocol(json, of.protocol);

@@ -36,6 +36,7 @@ struct SocketColumn {
   bool right = false;  ///< numbers
   size_t least = 0;    ///< see Column
   Cut cut = Cut::kEnd;
+  unsigned spare = 0;  ///< see Column, where the columns were not chosen
   /// The cell, safe to print; "" is shown as "-".
   std::string (*text)(SocketView&, const model::Socket&);
   /// What to sort by before the text; null = the text alone.

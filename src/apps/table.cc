@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "base/text.h"
 
@@ -13,8 +14,10 @@ constexpr size_t kGap = 2;
 constexpr size_t kLongestCell = 30000;
 constexpr std::string_view kNoteIndent = "      ";
 
+/// With a gap before all but the first of a line.
 void append_aligned(std::string& line, std::string_view text, size_t text_columns, size_t width,
-                    const Column& column, bool last, Tone tone, const Style& style) {
+                    const Column& column, bool first, Tone tone, const Style& style) {
+  if (!first) line.append(kGap, ' ');
   std::string cut;
   if (text_columns > width) {
     cut = fit(text, width, column.cut);
@@ -24,8 +27,7 @@ void append_aligned(std::string& line, std::string_view text, size_t text_column
   const size_t padding = width - text_columns;
   if (column.right) line.append(padding, ' ');
   style.append(line, text, tone);
-  if (last) return;
-  line.append((column.right ? 0 : padding) + kGap, ' ');
+  if (!column.right) line.append(padding, ' ');
 }
 
 }  // namespace
@@ -49,11 +51,22 @@ std::vector<size_t> Table::column_widths(size_t width, bool with_header) const {
   if (width == 0) return widths;
   size_t total = kGap * (columns_.size() - 1);
   for (const size_t column : widths) total += column;
+  while (total > width) {
+    size_t spared = columns_.size();
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      if (widths[i] == kLeftOut || columns_[i].spare == 0) continue;
+      if (spared == columns_.size() || columns_[i].spare > columns_[spared].spare) spared = i;
+    }
+    if (spared == columns_.size()) break;
+    total -= std::exchange(widths[spared], kLeftOut) + kGap;
+  }
   // The column with most to give gives one step at a time, so that none is starved alone.
   while (total > width) {
     size_t widest = columns_.size();
     for (size_t i = 0; i < columns_.size(); ++i) {
-      if (columns_[i].least == 0 || widths[i] <= columns_[i].least) continue;
+      if (widths[i] == kLeftOut || columns_[i].least == 0 || widths[i] <= columns_[i].least) {
+        continue;
+      }
       if (widest == columns_.size() || widths[i] > widths[widest]) widest = i;
     }
     if (widest == columns_.size()) break;
@@ -63,7 +76,8 @@ std::vector<size_t> Table::column_widths(size_t width, bool with_header) const {
   return widths;
 }
 
-void Table::print(Output& out, const Style& style, size_t width, bool with_header) const {
+std::vector<std::string> Table::print(Output& out, const Style& style, size_t width,
+                                      bool with_header) const {
   assert(cells_.size() % columns_.size() == 0);
   const std::vector<size_t> widths = column_widths(width, with_header);
   std::string line;
@@ -73,23 +87,27 @@ void Table::print(Output& out, const Style& style, size_t width, bool with_heade
     out.write(line);
     line.clear();
   };
-  if (with_header) {
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      const std::string& header = columns_[i].header;
+  std::vector<std::string> left_out;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    const std::string& header = columns_[i].header;
+    if (widths[i] == kLeftOut) {
+      left_out.push_back(header);
+    } else if (with_header) {
       append_aligned(line, header, base::display_width(header), widths[i], columns_[i],
-                     i + 1 == columns_.size(), Tone::kStrong, style);
+                     line.empty(), Tone::kStrong, style);
     }
-    end_line();
   }
+  if (with_header) end_line();
   size_t note = 0;
   size_t begin = 0;
   for (size_t i = 0; i < cells_.size() && !out.closed(); ++i) {
     const size_t column = i % columns_.size();
-    const bool last = column + 1 == columns_.size();
-    append_aligned(line, std::string_view(text_).substr(begin, cells_[i].size), cells_[i].columns,
-                   widths[column], columns_[column], last, cells_[i].tone, style);
+    if (widths[column] != kLeftOut) {
+      append_aligned(line, std::string_view(text_).substr(begin, cells_[i].size), cells_[i].columns,
+                     widths[column], columns_[column], line.empty(), cells_[i].tone, style);
+    }
     begin += cells_[i].size;
-    if (!last) continue;
+    if (column + 1 != columns_.size()) continue;
     end_line();
     const size_t rows = (i + 1) / columns_.size();
     for (; note < notes_.size() && notes_[note].first == rows; ++note) {
@@ -97,6 +115,7 @@ void Table::print(Output& out, const Style& style, size_t width, bool with_heade
           wrap_text(notes_[note].second, width == 0 ? SIZE_MAX : width, kNoteIndent, kNoteIndent));
     }
   }
+  return left_out;
 }
 
 }  // namespace apps

@@ -1,6 +1,7 @@
-// Table: rows of text in aligned columns. On a terminal the widest columns give way until the rows
-// fit; without one nothing is cut, so that scripts get whole values. Texts are kept in one block: a
-// hundred thousand sockets are a hundred thousand rows. The text must already be safe to print.
+// Table: rows of text in aligned columns. On a terminal, columns that can be spared are left out
+// until the rows fit, and then the widest give way; without one nothing is cut, so that scripts get
+// whole values. Texts are kept in one block: a hundred thousand sockets are a hundred thousand
+// rows. The text must already be safe to print.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@ struct Column {
   bool right = false;  ///< numbers
   size_t least = 0;    ///< may be cut down to this width; 0 = never cut
   Cut cut = Cut::kEnd;
+  unsigned spare = 0;  ///< may be left out, those with the highest first; 0 = never
 };
 
 class Table {
@@ -32,8 +34,9 @@ class Table {
   void note(std::string text) { notes_.emplace_back(rows(), std::move(text)); }
   [[nodiscard]] size_t rows() const { return cells_.size() / columns_.size(); }
 
-  /// Prints the rows. `width` 0 = as wide as they are.
-  void print(Output& out, const Style& style, size_t width, bool with_header) const;
+  /// Prints the rows. `width` 0 = as wide as they are. Answers which columns were left out.
+  std::vector<std::string> print(Output& out, const Style& style, size_t width,
+                                 bool with_header) const;
 
  private:
   /// Cells lie one behind another in text_, so that each need not say where it begins.
@@ -42,6 +45,8 @@ class Table {
     uint16_t columns = 0;
     Tone tone = Tone::kPlain;
   };
+  /// kLeftOut for a column that finds no room.
+  static constexpr size_t kLeftOut = SIZE_MAX;
   [[nodiscard]] std::vector<size_t> column_widths(size_t width, bool with_header) const;
 
   std::vector<Column> columns_;

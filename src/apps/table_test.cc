@@ -39,6 +39,21 @@ TEST(Table, CutsTheWidestColumnsUntilTheRowsFit) {
             "56744  a-very-lo…  [2001…56744\n");
 }
 
+TEST(Table, LeavesOutWhatCanBeSparedBeforeItCuts) {
+  Table table(
+      {{.header = "A", .spare = 1}, {.header = "B", .least = 3}, {.header = "C", .spare = 2}});
+  for (const std::string_view text : {"aaaa", "bbbbbbbb", "cccc"}) table.cell(text);
+  std::string text;
+  Output out(text);
+  EXPECT_EQ(table.print(out, Style(false), 14, true), (std::vector<std::string>{"C"}));
+  EXPECT_EQ(text, "A     B\naaaa  bbbbbbbb\n");
+  text.clear();
+  EXPECT_EQ(table.print(out, Style(false), 7, false), (std::vector<std::string>{"A", "C"}));
+  EXPECT_EQ(text, "bbbbbb…\n");
+  text.clear();
+  EXPECT_TRUE(table.print(out, Style(false), 20, false).empty());
+}
+
 TEST(Table, NeverCutsWithoutATerminal) {
   EXPECT_NE(printed(small(), 0).find("a-very-long-command-name"), std::string::npos);
 }
