@@ -1,11 +1,12 @@
 """Measures the recorder (`./dev bench record`).
 
-recall-RATE  Each kind of traffic that traffic_gen makes, one recorder for each, while `ss -tuanp` is
-             polled each 0.1 s beside it; then the timeline is held against what the generator
-             noted, socket by socket, joined by cookie. A quarter of each goes over IPv6. Seen means:
-             a row of that role with the right addresses, ports and times. A wrong owner is any
-             process named as owner, maker or holder that was not; a row whose owner is said to be
-             the listener's maker only ("maker") is not wrong, but does not name the owner either.
+recall-RATE  Each kind of traffic that traffic_gen makes, one recorder for each, while
+             `ss -tuanp` is polled each 0.1 s beside it; then the timeline is held against what the
+             generator noted, socket by socket, joined by cookie. A quarter of each goes over IPv6.
+             Seen means: a row of that role with the right addresses, ports and times. A wrong
+             owner is any process named as owner, maker or holder that was not; a row whose owner is
+             said to be the listener's maker only ("maker") is not wrong, but does not name the
+             owner either.
 losses       Traffic of which each socket makes exactly one event, against a ring that is too small
              and a recorder that is stopped for a while: what is in the timeline and what is counted
              as lost must be what was made.
@@ -36,7 +37,8 @@ from bench_support import BUILD, TWINPORT, fresh_namespace
 from recorder_run import BpfStatistics, Polling, Recorder, make_traffic, own_netns, timeline
 
 KINDS = ("connect-close", "connect-reset", "prefork", "prefork-reset", "threads", "listen-close",
-         "refused", "bind-failed", "udp-bind", "udp-sendto", "udp-connect", "udp-sendmmsg", "program")
+         "refused", "bind-failed", "udp-bind", "udp-sendto", "udp-connect", "udp-sendmmsg",
+         "program")
 
 
 def verdict(met: bool) -> str:

@@ -5,9 +5,9 @@
 bool facts_always = false;  // also of sockets that a descriptor must lead to
 
 // Where a descriptor should lead to this very socket, its cookie will do. Nearly all sockets end
-// here, so no more of their memory is looked at than must be: that the kernel opened one for itself,
-// or that it is the subflow of a Multipath TCP socket, and so no descriptor leads to it, the reader
-// finds out, and asks for its facts.
+// here, so no more of their memory is looked at than must be: that the kernel opened one for
+// itself, or that it is the subflow of a Multipath TCP socket, and so no descriptor leads to it,
+// the reader finds out, and asks for its facts.
 static __always_inline void write_short(struct seq_file* stream, __u64 cookie) {
   const struct socket_listing listing = {
       .size = sizeof listing,

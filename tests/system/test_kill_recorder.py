@@ -130,7 +130,8 @@ class KilledRecorder(harness.SystemTest):
         if SOAK:
             print(f"killed {ROUNDS} times: {self.checked:,} sockets that were promised are there; "
                   f"{self.missing:,} of the last moments are missing, the oldest "
-                  f"{self.longest_missing_s:.2f} s before the kill; {self.lossy} rounds lost events")
+                  f"{self.longest_missing_s:.2f} s before the kill; "
+                  f"{self.lossy} rounds lost events")
             self.assertLessEqual(self.longest_missing_s, MISSING_SECONDS_MOST)
             self.assertLess(self.lossy, ROUNDS / 10)
         self.assertGreater(self.checked, 0)
