@@ -302,46 +302,52 @@ TEST_F(BpfCollector, FindsADescriptorThatAppearedSinceTheFirstLook) {
   const Fd bound = open_bound();
   const Fd raw(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
   const Fd mptcp = open_listener(IPPROTO_MPTCP);
-  const auto first = source_->read(with_sock_diag());
-  ASSERT_TRUE(first) << first.error().message;
-  // As if the first look had come too early for all of these.
-  std::vector<Socket> questions;
-  std::vector<std::pair<uint64_t, int>> expected;
-  for (const Fd* fd : {&listener, &udp, &bound, &raw, &mptcp}) {
-    const auto at = std::ranges::find(first->listed, inode_of(fd->get()), &Socket::inode);
-    if (at == first->listed.end()) continue;
-    questions.push_back(*at);
-    expected.emplace_back(at->inode, fd->get());
+  // The walk of the tables has facts of listeners, and sock_diag of all of them.
+  for (const auto& [request, least] :
+       {std::pair(ports::InventoryRequest{}, 1U), std::pair(with_sock_diag(), 3U)}) {
+    const auto first = source_->read(request);
+    ASSERT_TRUE(first) << first.error().message;
+    // As if the first look had come too early for all of these.
+    std::vector<Socket> questions;
+    std::vector<std::pair<uint64_t, int>> expected;
+    for (const Fd* fd : {&listener, &udp, &bound, &raw, &mptcp}) {
+      const auto at = std::ranges::find(first->listed, inode_of(fd->get()), &Socket::inode);
+      if (at == first->listed.end()) continue;
+      questions.push_back(*at);
+      expected.emplace_back(at->inode, fd->get());
+    }
+    ASSERT_GE(questions.size(), least);
+    std::vector<model::Holder> late;
+    const auto evidence = source_->look_again(questions, late);
+    ASSERT_TRUE(evidence) << evidence.error().message;
+    std::vector<std::pair<uint64_t, int>> found;
+    for (const auto& holder : late) {
+      EXPECT_EQ(holder.pid, ::getpid());
+      found.emplace_back(holder.inode, holder.fd);
+    }
+    std::ranges::sort(expected);
+    std::ranges::sort(found);
+    EXPECT_EQ(found, expected);
   }
-  ASSERT_GE(questions.size(), 3U);
-  std::vector<model::Holder> late;
-  const auto evidence = source_->look_again(questions, late);
-  ASSERT_TRUE(evidence) << evidence.error().message;
-  std::vector<std::pair<uint64_t, int>> found;
-  for (const auto& holder : late) {
-    EXPECT_EQ(holder.pid, ::getpid());
-    found.emplace_back(holder.inode, holder.fd);
-  }
-  std::ranges::sort(expected);
-  std::ranges::sort(found);
-  EXPECT_EQ(found, expected);
 }
 
 TEST_F(BpfCollector, KnowsThatASocketHasBeenClosedSinceTheFirstLook) {
-  Fd listener = open_listener();
-  const uint64_t inode = inode_of(listener.get());
-  const auto first = source_->read(with_sock_diag());
-  ASSERT_TRUE(first) << first.error().message;
-  const auto at = std::ranges::find(first->listed, inode, &Socket::inode);
-  ASSERT_NE(at, first->listed.end());
-  listener.reset();
-  std::vector<model::Holder> late;
-  const auto evidence = source_->look_again({*at}, late);
-  ASSERT_TRUE(evidence) << evidence.error().message;
-  ASSERT_EQ(evidence->size(), 1U);
-  EXPECT_EQ(evidence->front().inode, inode);
-  EXPECT_EQ(evidence->front().holding, Holding::kVanished);
-  EXPECT_TRUE(late.empty());
+  for (const auto& request : {ports::InventoryRequest{}, with_sock_diag()}) {
+    Fd listener = open_listener();
+    const uint64_t inode = inode_of(listener.get());
+    const auto first = source_->read(request);
+    ASSERT_TRUE(first) << first.error().message;
+    const auto at = std::ranges::find(first->listed, inode, &Socket::inode);
+    ASSERT_NE(at, first->listed.end());
+    listener.reset();
+    std::vector<model::Holder> late;
+    const auto evidence = source_->look_again({*at}, late);
+    ASSERT_TRUE(evidence) << evidence.error().message;
+    ASSERT_EQ(evidence->size(), 1U);
+    EXPECT_EQ(evidence->front().inode, inode);
+    EXPECT_EQ(evidence->front().holding, Holding::kVanished);
+    EXPECT_TRUE(late.empty());
+  }
 }
 
 TEST_F(BpfCollector, NeverTakesAProgramsMultipathSocketForTheKernels) {

@@ -208,6 +208,21 @@ TEST(Merge, LooksUpAgainWhatNoDescriptorLeadsToAfterAll) {
   EXPECT_NE(merged.report.blind_spots[0].find("1 (its namespace has ended)"), std::string::npos);
 }
 
+TEST(Merge, GivesASubflowThatWasLookedUpAgainToTheHolderOfItsMultipathSocket) {
+  model::Holder multipath = holder(20, 3, 10, 7);
+  multipath.mptcp = true;
+  ports::RawInventory raw = with_refs({multipath}, {1});
+  raw.look_up = [](const std::vector<ports::ListedRef>&) {
+    ports::RawInventory::LookedUp found;
+    found.sockets = {tcp(10, 1, SocketState::kEstablished)};
+    return found;
+  };
+  const Inventory merged = ports::merge(std::move(raw));
+  ASSERT_EQ(merged.sockets.size(), 1U);
+  EXPECT_EQ(pids_and_fds(merged, merged.sockets[0]), (Pairs{{20, 3}}));
+  EXPECT_TRUE(merged.sockets[0].mptcp);
+}
+
 TEST(Merge, ShowsAConnectionOnceThatWasAcceptedOrClosedDuringTheLook) {
   ports::RawInventory raw = with_refs({holder(20, 3, 10, 1), holder(20, 4, 11, 2)}, {});
   raw.listed = {tcp(0, 1, SocketState::kEstablished), tcp(0, 2, SocketState::kTimeWait)};
