@@ -19,6 +19,7 @@
 #define IPPROTO_UDP 17
 #define IPPROTO_UDPLITE 136
 #define IPPROTO_MPTCP 262
+#define SHUTDOWN_MASK 3
 #define TCP_SYN_SENT 2
 #define TCP_TIME_WAIT 6
 #define TCP_CLOSE 7
@@ -132,6 +133,7 @@ struct sock {
   __u16 sk_protocol;
   __u16 sk_type;
   __u8 sk_kern_sock : 1;
+  __u8 sk_shutdown;
   int sk_err;
   __u32 sk_ack_backlog;
   __u32 sk_max_ack_backlog;

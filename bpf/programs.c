@@ -150,16 +150,26 @@ static int link_all(struct recorder_programs* programs, int cgroup_fd) {
   return recorder_skeleton__attach(programs->skeleton) < 0 ? -errno : 0;
 }
 
+static int load_recorder(struct recorder_programs* programs, uint32_t ring_bytes, int can_cast) {
+  programs->skeleton = recorder_skeleton__open();
+  if (!programs->skeleton) return -ENOMEM;
+  programs->skeleton->maps.events.max_entries = ring_bytes;
+  programs->skeleton->rodata->can_cast = can_cast;
+  const int result = recorder_skeleton__load(programs->skeleton);
+  if (result < 0) {
+    recorder_skeleton__destroy(programs->skeleton);
+    programs->skeleton = NULL;
+  }
+  return result;
+}
+
 int recorder_load(const struct recorder_settings* settings, struct recorder_programs** loaded) {
   struct recorder_programs* programs = calloc(1, sizeof *programs);
   if (!programs) return -ENOMEM;
   for (int i = 0; i < CGROUP_PROGRAMS; ++i) programs->cgroup_links[i] = -1;
-  programs->skeleton = recorder_skeleton__open();
-  int result = programs->skeleton ? 0 : -ENOMEM;
-  if (result == 0) {
-    programs->skeleton->maps.events.max_entries = settings->ring_bytes;
-    result = recorder_skeleton__load(programs->skeleton);
-  }
+  // That a kernel lacks the cast shows in nothing but its refusal.
+  int result = load_recorder(programs, settings->ring_bytes, !settings->old_kernel);
+  if (result < 0 && !settings->old_kernel) result = load_recorder(programs, settings->ring_bytes, 0);
   if (result >= 0) {
     programs->skeleton->bss->pid_level = settings->pid_level;
     result = link_all(programs, settings->cgroup_fd);
@@ -177,7 +187,7 @@ void recorder_free(struct recorder_programs* loaded) {
   for (int i = 0; i < CGROUP_PROGRAMS; ++i) {
     if (loaded->cgroup_links[i] >= 0) close(loaded->cgroup_links[i]);
   }
-  recorder_skeleton__destroy(loaded->skeleton);
+  if (loaded->skeleton) recorder_skeleton__destroy(loaded->skeleton);
   free(loaded);
 }
 

@@ -61,6 +61,7 @@ struct recorder_settings {
   uint32_t ring_bytes;  // a power of two, whole pages
   uint32_t pid_level;   // nesting of the recorder's PID namespace, 0 = the first
   int cgroup_fd;        // the root of the cgroup v2 hierarchy
+  int old_kernel;       // 1 = do without what kernels before Linux 6.2 lack
 };
 
 // Events that found no place, since the programs were loaded.

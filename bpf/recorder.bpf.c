@@ -1,12 +1,14 @@
 // The recorder's programs: every opening and closing of a TCP or UDP socket, with who did it, in
 // one ring. What each hook can be trusted with:
 //
-//   cgroup/sock_create      process context: the maker, kept in socket storage. An accepted socket
-//                           inherits its listener's storage (BPF_F_CLONE)
+//   cgroup/sock_create      process context: the maker of a UDP socket, kept in socket storage
 //   cgroup/bind4,6          process context: an attempt; it failed if no post_bind follows
 //   cgroup/post_bind4,6     process context: an explicit bind succeeded
 //   cgroup/sendmsg4,6       process context: sendto() on UDP; the kernel has chosen a port by now
-//   sockops LISTEN, CONNECT process context: who listens, who connects
+//   sockops LISTEN, CONNECT process context: who listens, who connects. The first to bind or to
+//                           listen is kept as the maker of a TCP socket; an accepted one inherits
+//                           its listener's storage (BPF_F_CLONE). What only connects needs none,
+//                           and there are most of these: storage costs more than all the rest
 //   sockops ESTABLISHED     any context, nobody may be read from it: the storage tells
 //   sockops STATE           any context: a failed connect, or the end of what was never accepted
 //   cgroup/sock_release     the task that lets the last descriptor go; all of the socket still
@@ -14,8 +16,9 @@
 //   tp_btf/tcp_send_reset   any context: a segment for a closed port
 //   tp_btf/sched_process_*  processes, so that a dead one is still named
 //
-// cgroup hooks hand over the kernel's own struct sock behind a narrower type; reading it through
-// bpf_probe_read_kernel reaches the fields that the narrower type leaves out.
+// cgroup hooks hand over the kernel's own struct sock behind a narrower type. bpf_rdonly_cast
+// (Linux 6.2) lends it the whole type again; where it is missing, bpf_probe_read_kernel reaches the
+// same fields for more time.
 // clang-format off: libbpf's headers rely on the integer types that kernel_types.h brings.
 #include "kernel_types.h"
 
@@ -31,15 +34,18 @@
 #define TCP_FLAGS_OFFSET 13
 #define TCP_FLAG_ACK_BIT 0x10
 
+// Whether the kernel has bpf_rdonly_cast; set before the programs are loaded.
+const volatile bool can_cast = false;
 // Level of the recorder's PID namespace, set before the programs are attached.
 __u32 pid_level = 0;
 // Losses, which the recorder reads.
 __u64 ring_full = 0;
 __u64 storage_full = 0;
 
+extern void* bpf_rdonly_cast(const void* object, __u32 btf_id) __ksym __weak;
+
 struct socket_notes {
   struct event_actor creator;
-  struct event_actor user;  // who connected; tgid 0 = nobody yet
   __u64 created_ns;
   __u64 attempt_ns;  // of a bind that has not been seen to succeed
   __u8 attempt_address[16];
@@ -92,14 +98,6 @@ static __always_inline void fill_current(struct event_actor* actor) {
   bpf_get_current_comm(actor->command, sizeof actor->command);
 }
 
-// The same pointer without its type: the verifier forbids arithmetic on a typed socket pointer, and
-// with it every read of a field that the type leaves out.
-static __always_inline struct sock* whole(struct bpf_sock* socket) {
-  struct sock* sk = 0;
-  bpf_probe_read_kernel(&sk, sizeof sk, &socket);
-  return sk;
-}
-
 // ---- records ---------------------------------------------------------------------------------
 
 static __always_inline void fill_head(struct event_head* head, __u16 size, __u8 kind) {
@@ -110,41 +108,51 @@ static __always_inline void fill_head(struct event_head* head, __u16 size, __u8 
   head->time_ns = bpf_ktime_get_boot_ns();
 }
 
-// The start of a socket, read at once: a helper call for each field would be most of what a record
-// costs. Where the fields lie in it is the running kernel's business.
-#define COMMON_BYTES 128
-#define COMMON(bytes, field, type) \
-  (*(type*)((void*)(bytes) + bpf_core_field_offset(struct sock_common, field)))
+// Enough of a socket's start for all the names that sockets have. Where they lie in it is the
+// running kernel's business.
+struct socket_start {
+  __u64 bytes[16];
+};
 
-static __always_inline void copy_address(__u8* to, const __u32* from) {
-  __u32* words = (__u32*)to;
-  words[0] = from[0];
-  words[1] = from[1];
-  words[2] = from[2];
-  words[3] = from[3];
+// A socket's names, and whether what they point to may be read in place too.
+struct names {
+  const struct sock_common* common;
+  bool in_place;
+};
+
+// What a hook calls a socket, with all its names: in place, or copied at once, since a helper call
+// for each field would be most of what a record costs.
+static __always_inline struct names names_of(const void* socket, struct socket_start* copy) {
+  if (can_cast) {
+    return (struct names){bpf_rdonly_cast(socket, bpf_core_type_id_kernel(struct sock_common)),
+                          true};
+  }
+  bpf_probe_read_kernel(copy, sizeof *copy, socket);
+  return (struct names){(const struct sock_common*)copy, false};
 }
 
-static __always_inline void fill_tuple(struct socket_event_record* record, struct sock* sk) {
-  __u64 common[COMMON_BYTES / 8];
-  bpf_probe_read_kernel(common, sizeof common, sk);
-  const struct net* net = COMMON(common, skc_net.net, const struct net*);
-  record->head.netns = BPF_CORE_READ(net, ns.inum);
-  record->interface = COMMON(common, skc_bound_dev_if, int);
-  record->local_port = COMMON(common, skc_num, __u16);
-  record->remote_port = bpf_ntohs(COMMON(common, skc_dport, __be16));
-  record->protocol = BPF_CORE_READ(sk, sk_protocol);
-  record->family = COMMON(common, skc_family, unsigned short);
+static __always_inline void fill_tuple(struct socket_event_record* record, struct names names,
+                                       __u16 protocol) {
+  const struct sock_common* common = names.common;
+  const struct net* net = common->skc_net.net;
+  record->head.netns = names.in_place ? net->ns.inum : BPF_CORE_READ(net, ns.inum);
+  record->interface = common->skc_bound_dev_if;
+  record->local_port = common->skc_num;
+  record->remote_port = bpf_ntohs(common->skc_dport);
+  record->protocol = protocol;
+  record->family = common->skc_family;
   if (record->family == AF_INET) {
-    *(__u32*)record->local_address = COMMON(common, skc_rcv_saddr, __u32);
-    *(__u32*)record->remote_address = COMMON(common, skc_daddr, __u32);
+    *(__u32*)record->local_address = common->skc_rcv_saddr;
+    *(__u32*)record->remote_address = common->skc_daddr;
   } else {
-    copy_address(record->local_address, &COMMON(common, skc_v6_rcv_saddr, __u32));
-    copy_address(record->remote_address, &COMMON(common, skc_v6_daddr, __u32));
+    __builtin_memcpy(record->local_address, common->skc_v6_rcv_saddr.in6_u.u6_addr8, 16);
+    __builtin_memcpy(record->remote_address, common->skc_v6_daddr.in6_u.u6_addr8, 16);
   }
 }
 
 // A record in the ring with head, tuple and maker filled in; NULL when there is no room, counted.
-static __always_inline struct socket_event_record* begin(__u8 kind, struct sock* sk, __u64 cookie,
+static __always_inline struct socket_event_record* begin(__u8 kind, struct names names,
+                                                         __u16 protocol, __u64 cookie,
                                                          const struct socket_notes* notes) {
   struct socket_event_record* record = bpf_ringbuf_reserve(&events, sizeof *record, 0);
   if (!record) {
@@ -158,7 +166,7 @@ static __always_inline struct socket_event_record* begin(__u8 kind, struct sock*
     record->created_ns = notes->created_ns;
     record->creator = notes->creator;
   }
-  fill_tuple(record, sk);
+  fill_tuple(record, names, protocol);
   return record;
 }
 
@@ -172,9 +180,9 @@ static __always_inline bool is_recorded(__u32 type, __u32 protocol) {
 }
 
 // An attempt to bind that never succeeded: the socket is let go, or tries another port.
-static __always_inline void send_failed_bind(struct sock* sk, __u64 cookie,
+static __always_inline void send_failed_bind(struct names names, __u16 protocol, __u64 cookie,
                                              struct socket_notes* notes) {
-  struct socket_event_record* record = begin(EVENT_BIND_FAILED, sk, cookie, notes);
+  struct socket_event_record* record = begin(EVENT_BIND_FAILED, names, protocol, cookie, notes);
   if (record) {
     record->head.time_ns = notes->attempt_ns;
     record->local_port = notes->attempt_port;
@@ -187,39 +195,45 @@ static __always_inline void send_failed_bind(struct sock* sk, __u64 cookie,
 
 // ---- sockets ---------------------------------------------------------------------------------
 
-SEC("cgroup/sock_create")
-int on_create(struct bpf_sock* ctx) {
-  if (!is_recorded(ctx->type, ctx->protocol)) return 1;
-  struct socket_notes* notes = bpf_sk_storage_get(&notes_of, ctx, 0, BPF_SK_STORAGE_GET_F_CREATE);
+static __always_inline void note_creator(struct socket_notes* notes) {
   if (!notes) {
     __sync_fetch_and_add(&storage_full, 1);
-    return 1;
+    return;
   }
+  if (notes->created_ns != 0) return;
   notes->created_ns = bpf_ktime_get_boot_ns();
   fill_current(&notes->creator);
+}
+
+SEC("cgroup/sock_create")
+int on_create(struct bpf_sock* ctx) {
+  if (ctx->type != SOCK_DGRAM || !is_recorded(ctx->type, ctx->protocol)) return 1;
+  note_creator(bpf_sk_storage_get(&notes_of, ctx, 0, BPF_SK_STORAGE_GET_F_CREATE));
   return 1;
 }
 
-static __always_inline int note_bind(struct bpf_sock_addr* ctx) {
+static __always_inline struct socket_notes* note_bind(struct bpf_sock_addr* ctx) {
   struct bpf_sock* socket = ctx->sk;
+  if (!socket || !is_recorded(ctx->type, ctx->protocol)) return 0;
+  struct socket_notes* notes =
+      bpf_sk_storage_get(&notes_of, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  note_creator(notes);
   const __u16 port = bpf_ntohs(ctx->user_port);
   // Without a port the kernel chooses one, which fails only when all are taken.
-  if (!socket || port == 0) return 1;
-  struct socket_notes* notes = bpf_sk_storage_get(&notes_of, socket, 0, 0);
-  if (!notes) return 1;
+  if (!notes || port == 0) return 0;
   if (notes->attempt_port != 0) {
-    send_failed_bind(whole(socket), bpf_get_socket_cookie(ctx), notes);
+    struct socket_start start;
+    send_failed_bind(names_of(socket, &start), ctx->protocol, bpf_get_socket_cookie(ctx), notes);
   }
   notes->attempt_port = port;
   notes->attempt_ns = bpf_ktime_get_boot_ns();
-  return 1;
+  return notes;
 }
 
 SEC("cgroup/bind4")
 int on_bind4(struct bpf_sock_addr* ctx) {
   const __u32 address = ctx->user_ip4;
-  note_bind(ctx);
-  struct socket_notes* notes = ctx->sk ? bpf_sk_storage_get(&notes_of, ctx->sk, 0, 0) : 0;
+  struct socket_notes* notes = note_bind(ctx);
   if (notes) *(__u32*)notes->attempt_address = address;
   return 1;
 }
@@ -227,8 +241,7 @@ int on_bind4(struct bpf_sock_addr* ctx) {
 SEC("cgroup/bind6")
 int on_bind6(struct bpf_sock_addr* ctx) {
   const __u32 address[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
-  note_bind(ctx);
-  struct socket_notes* notes = ctx->sk ? bpf_sk_storage_get(&notes_of, ctx->sk, 0, 0) : 0;
+  struct socket_notes* notes = note_bind(ctx);
   if (notes) __builtin_memcpy(notes->attempt_address, address, sizeof address);
   return 1;
 }
@@ -238,8 +251,10 @@ static __always_inline int bound(struct bpf_sock* ctx) {
   if (notes) notes->attempt_port = 0;
   // A TCP socket shows itself when it listens or connects, and else when it is let go.
   if (ctx->type != SOCK_DGRAM) return 1;
+  struct socket_start start;
+  const struct names names = names_of(ctx, &start);
   struct socket_event_record* record =
-      begin(EVENT_BOUND, (struct sock*)ctx, bpf_get_socket_cookie(ctx), notes);
+      begin(EVENT_BOUND, names, ctx->protocol, bpf_get_socket_cookie(ctx), notes);
   if (!record) return 1;
   fill_current(&record->actor);
   send(record);
@@ -258,8 +273,10 @@ static __always_inline int announce_sender(struct bpf_sock_addr* ctx) {
   if (!socket) return 1;
   struct socket_notes* notes = bpf_sk_storage_get(&notes_of, socket, 0, 0);
   if (!notes || notes->announced) return 1;
+  struct socket_start start;
+  const struct names names = names_of(socket, &start);
   struct socket_event_record* record =
-      begin(EVENT_BOUND, whole(socket), bpf_get_socket_cookie(ctx), notes);
+      begin(EVENT_BOUND, names, ctx->protocol, bpf_get_socket_cookie(ctx), notes);
   if (!record) return 1;
   fill_current(&record->actor);
   send(record);
@@ -273,52 +290,71 @@ int on_sendmsg4(struct bpf_sock_addr* ctx) { return announce_sender(ctx); }
 SEC("cgroup/sendmsg6")
 int on_sendmsg6(struct bpf_sock_addr* ctx) { return announce_sender(ctx); }
 
-static __always_inline void connecting(struct bpf_sock_ops* ops, struct socket_notes* notes) {
-  bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
-  if (!notes) return;
-  notes->ended = false;
-  fill_current(&notes->user);
+static __always_inline struct names names_in_place(const struct sock* sk) {
+  return (struct names){&sk->__sk_common, true};
 }
 
-static __always_inline void established(struct bpf_sock_ops* ops, struct bpf_sock* socket,
-                                        struct socket_notes* notes, bool accepted) {
-  struct sock* sk = whole(socket);
-  // What a program connected is let go by a program. What was accepted may never be taken from the
-  // queue, and what the kernel made for a Multipath TCP socket is never let go by a program.
-  const bool watch = accepted || BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
-  bpf_sock_ops_cb_flags_set(ops, watch ? BPF_SOCK_OPS_STATE_CB_FLAG : 0);
-  if (accepted && notes) {
-    __builtin_memset(&notes->user, 0, sizeof notes->user);
-    notes->created_ns = bpf_ktime_get_boot_ns();
-  }
+static __always_inline void acted(__u8 kind, struct bpf_sock_ops* ops, const struct sock* sk,
+                                  struct socket_notes* notes) {
   struct socket_event_record* record =
-      begin(accepted ? EVENT_ACCEPTED : EVENT_CONNECTED, sk, bpf_get_socket_cookie(ops), notes);
+      begin(kind, names_in_place(sk), IPPROTO_TCP, bpf_get_socket_cookie(ops), notes);
   if (!record) return;
-  if (notes && !accepted) record->actor = notes->user;
+  fill_current(&record->actor);
   send(record);
   if (notes) notes->announced = true;
 }
 
-static __always_inline void state_changed(struct bpf_sock_ops* ops, struct bpf_sock* socket,
+static __always_inline void listening(struct bpf_sock_ops* ops, struct bpf_sock* socket,
+                                      const struct sock* sk) {
+  struct socket_notes* notes =
+      bpf_sk_storage_get(&notes_of, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  note_creator(notes);
+  acted(EVENT_LISTENING, ops, sk, notes);
+}
+
+static __always_inline void connecting(struct bpf_sock_ops* ops, const struct sock* sk,
+                                       struct socket_notes* notes) {
+  bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
+  if (notes) notes->ended = false;
+  acted(EVENT_CONNECTED, ops, sk, notes);
+}
+
+// What a program connected is let go by a program. What was accepted may never be taken from the
+// queue, and what the kernel made for a Multipath TCP socket is never let go by a program.
+static __always_inline void connected(struct bpf_sock_ops* ops, const struct sock* sk) {
+  if (!BPF_CORE_READ_BITFIELD(sk, sk_kern_sock)) bpf_sock_ops_cb_flags_set(ops, 0);
+}
+
+static __always_inline void accepted(struct bpf_sock_ops* ops, const struct sock* sk,
+                                     struct socket_notes* notes) {
+  bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
+  if (notes) notes->created_ns = bpf_ktime_get_boot_ns();
+  struct socket_event_record* record =
+      begin(EVENT_ACCEPTED, names_in_place(sk), IPPROTO_TCP, bpf_get_socket_cookie(ops), notes);
+  if (!record) return;
+  send(record);
+  if (notes) notes->announced = true;
+}
+
+static __always_inline void state_changed(struct bpf_sock_ops* ops, const struct sock* sk,
                                           struct socket_notes* notes) {
-  struct sock* sk = whole(socket);
   const bool connecting = ops->args[0] == TCP_SYN_SENT;
-  if (!connecting && BPF_CORE_READ(sk, sk_socket) != 0 &&
-      !BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock)) {
+  const bool programs = sk->sk_socket != 0 && !BPF_CORE_READ_BITFIELD(sk, sk_kern_sock);
+  if (!connecting && programs) {
     // A program holds it now, and so lets it go when the time has come.
     bpf_sock_ops_cb_flags_set(ops, 0);
     return;
   }
   if (ops->args[1] != TCP_CLOSE) return;
-  // What was accepted and let go by its program has been reported by sock_release already.
+  // What its program let go, while it connected or after it was accepted, has been reported by
+  // sock_release already.
+  if (connecting && programs && BPF_CORE_READ_BITFIELD(sk, sk_shutdown) == SHUTDOWN_MASK) return;
   if (!connecting && notes && notes->ended) return;
-  struct socket_event_record* record = begin(connecting ? EVENT_CONNECT_FAILED : EVENT_CLOSED, sk,
-                                             bpf_get_socket_cookie(ops), notes);
+  struct socket_event_record* record =
+      begin(connecting ? EVENT_CONNECT_FAILED : EVENT_CLOSED, names_in_place(sk), IPPROTO_TCP,
+            bpf_get_socket_cookie(ops), notes);
   if (!record) return;
-  if (connecting) {
-    record->error = BPF_CORE_READ(sk, sk_err);
-    if (notes) record->actor = notes->user;
-  }
+  if (connecting) record->error = sk->sk_err;
   send(record);
   if (notes) notes->ended = true;
 }
@@ -338,48 +374,42 @@ int on_tcp(struct bpf_sock_ops* ops) {
   }
   struct bpf_sock* socket = ops->sk;
   if (!socket) return 1;
+  const struct sock* sk = (const struct sock*)bpf_skc_to_tcp_sock(socket);
+  if (!sk) return 1;
+  if (ops->op == BPF_SOCK_OPS_TCP_LISTEN_CB) {
+    listening(ops, socket, sk);
+    return 1;
+  }
+  if (ops->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB) {
+    connected(ops, sk);
+    return 1;
+  }
   struct socket_notes* notes = bpf_sk_storage_get(&notes_of, socket, 0, 0);
-  struct socket_event_record* record;
-  switch (ops->op) {
-    case BPF_SOCK_OPS_TCP_LISTEN_CB:
-      record = begin(EVENT_LISTENING, whole(socket), bpf_get_socket_cookie(ops), notes);
-      if (!record) break;
-      fill_current(&record->actor);
-      send(record);
-      if (notes) notes->announced = true;
-      break;
-    case BPF_SOCK_OPS_TCP_CONNECT_CB:
-      connecting(ops, notes);
-      break;
-    case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
-      established(ops, socket, notes, false);
-      break;
-    case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-      established(ops, socket, notes, true);
-      break;
-    case BPF_SOCK_OPS_STATE_CB:
-      state_changed(ops, socket, notes);
-      break;
-    default:
-      break;
+  if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
+    connecting(ops, sk, notes);
+  } else if (ops->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
+    accepted(ops, sk, notes);
+  } else {
+    state_changed(ops, sk, notes);
   }
   return 1;
 }
 
-static __always_inline void fill_totals(struct socket_event_record* record, struct sock* sk) {
-  const struct tcp_sock* tcp = (const struct tcp_sock*)sk;
-  const __u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+#define TOTAL(tcp, field) (can_cast ? (tcp)->field : BPF_CORE_READ(tcp, field))
+
+static __always_inline void fill_totals(struct socket_event_record* record, const void* socket,
+                                        __u8 state) {
+  const struct tcp_sock* tcp = socket;
+  if (can_cast) tcp = bpf_rdonly_cast(socket, bpf_core_type_id_kernel(struct tcp_sock));
   // bytes_acked would count the SYN too. What waits to be sent is sent after the close, unless the
   // connection was reset.
-  record->bytes_sent = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
-  if (state != TCP_CLOSE) {
-    record->bytes_sent += BPF_CORE_READ(tcp, write_seq) - BPF_CORE_READ(tcp, snd_nxt);
-  }
-  record->bytes_received = BPF_CORE_READ(tcp, bytes_received);
+  record->bytes_sent = TOTAL(tcp, bytes_sent) - TOTAL(tcp, bytes_retrans);
+  if (state != TCP_CLOSE) record->bytes_sent += TOTAL(tcp, write_seq) - TOTAL(tcp, snd_nxt);
+  record->bytes_received = TOTAL(tcp, bytes_received);
   // The other side's FIN has a number like a byte, and is counted as one.
   if (state == TCP_CLOSE_WAIT && record->bytes_received != 0) record->bytes_received -= 1;
-  record->rtt_us = BPF_CORE_READ(tcp, srtt_us) >> 3;  // the kernel keeps eight times the value
-  record->retransmits = BPF_CORE_READ(tcp, total_retrans);
+  record->rtt_us = TOTAL(tcp, srtt_us) >> 3;  // the kernel keeps eight times the value
+  record->retransmits = TOTAL(tcp, total_retrans);
 }
 
 SEC("cgroup/sock_release")
@@ -387,17 +417,20 @@ int on_release(struct bpf_sock* ctx) {
   if (!is_recorded(ctx->type, ctx->protocol)) return 1;
   // The TCP sockets below a Multipath TCP socket tell their own story.
   if (ctx->protocol == IPPROTO_MPTCP) return 1;
-  struct sock* sk = (struct sock*)ctx;
   struct socket_notes* notes = bpf_sk_storage_get(&notes_of, ctx, 0, 0);
   const __u64 cookie = bpf_get_socket_cookie(ctx);
-  if (notes && notes->attempt_port != 0) send_failed_bind(sk, cookie, notes);
-  const bool has_port = BPF_CORE_READ(sk, __sk_common.skc_num) != 0;
-  if (!has_port && (!notes || !notes->announced)) return 1;
+  struct socket_start start;
+  const struct names names = names_of(ctx, &start);
+  const struct sock_common* common = names.common;
+  if (notes && notes->attempt_port != 0) send_failed_bind(names, ctx->protocol, cookie, notes);
+  // A connection that was reset has lost its port by now, and still has its peer's.
+  const bool had_peer = ctx->protocol == IPPROTO_TCP && common->skc_dport != 0;
+  if (common->skc_num == 0 && !had_peer && (!notes || !notes->announced)) return 1;
   if (notes && notes->ended) return 1;
-  struct socket_event_record* record = begin(EVENT_CLOSED, sk, cookie, notes);
+  struct socket_event_record* record = begin(EVENT_CLOSED, names, ctx->protocol, cookie, notes);
   if (!record) return 1;
   fill_current(&record->actor);
-  if (ctx->protocol == IPPROTO_TCP) fill_totals(record, sk);
+  if (ctx->protocol == IPPROTO_TCP) fill_totals(record, ctx, common->skc_state);
   send(record);
   if (notes) notes->ended = true;
   return 1;

@@ -320,7 +320,7 @@ void SqliteTimelineWriter::end(const model::RecordedSocket& socket) {
   names_->use_process(socket.creator, closed_us);
   for (const int64_t id : socket.also_held_by) names_->use_process(id, closed_us);
   ++state_.closed_sockets;
-  if (is_moment(socket.role)) return;
+  if (!ends_what_was_open(socket.role)) return;
   const auto at = open_.find(socket.cookie);
   if (at == open_.end() || at->second != socket.boot) return;
   open_.erase(at);

@@ -93,7 +93,8 @@ base::Result<std::unique_ptr<ports::EventSource>> make_bpf_events(const BpfEvent
   if (!cgroup.valid()) return base::fail_errno("open the cgroup root " + *root, errno);
   const recorder_settings settings{.ring_bytes = options.ring_bytes,
                                    .pid_level = pid_namespace_level(),
-                                   .cgroup_fd = cgroup.get()};
+                                   .cgroup_fd = cgroup.get(),
+                                   .old_kernel = options.old_kernel ? 1 : 0};
   recorder_programs* loaded = nullptr;
   if (const int result = recorder_load(&settings, &loaded); result < 0) {
     return std::unexpected(explain_bpf_failure(-result, read_bpf_support()));

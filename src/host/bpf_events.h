@@ -13,6 +13,7 @@ namespace host {
 
 struct BpfEventsOptions {
   uint32_t ring_bytes = 8U << 20U;  ///< a power of two, at least a page
+  bool old_kernel = false;          ///< do without what kernels before Linux 6.2 lack, for tests
 };
 
 /// Needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, and the cgroup v2 hierarchy mounted; the error

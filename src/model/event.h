@@ -18,7 +18,7 @@ namespace model {
 enum class SocketEventKind : uint8_t {
   kBound = 1,  ///< bind() succeeded (TCP and UDP), or the kernel chose a UDP port
   kListening = 2,
-  kConnected = 3,  ///< an outgoing connection, or a UDP socket given a peer
+  kConnected = 3,  ///< a program connects; kConnectFailed follows if nobody answers
   kAccepted = 4,   ///< an incoming connection is set up; it may wait to be accepted still
   kClosed = 5,     ///< the last descriptor went, or the kernel dropped an unaccepted connection
   kConnectFailed = 6,
@@ -37,7 +37,9 @@ struct Actor {
 struct SocketEvent {
   uint64_t time_ns = 0;
   uint64_t cookie = 0;
-  uint64_t created_ns = 0;  ///< when socket() was called, 0 = before we looked
+  /// When a UDP socket was made, a TCP socket was bound or began to listen, a connection was
+  /// accepted; 0 = before we looked, or TCP that only connects.
+  uint64_t created_ns = 0;
   SocketEventKind kind = SocketEventKind::kBound;
   Protocol protocol = Protocol::kTcp;
   uint32_t netns = 0;

@@ -37,11 +37,15 @@ inline constexpr SocketRole kSocketRoles[] = {
 std::string_view socket_role_name(SocketRole role);
 std::optional<SocketRole> socket_role_from_name(std::string_view name);
 
-/// A role that is an event rather than a life: opened and closed at one moment, and the socket with
-/// that cookie, if there is one, lives on.
+/// A role that is an event rather than a life.
 constexpr bool is_moment(SocketRole role) {
   return role == SocketRole::kConnectFailed || role == SocketRole::kBindFailed ||
          role == SocketRole::kRefused;
+}
+/// Whether a row with this role is the end of the open socket with its cookie. One that failed to
+/// bind lives on.
+constexpr bool ends_what_was_open(SocketRole role) {
+  return role != SocketRole::kBindFailed && role != SocketRole::kRefused;
 }
 
 /// How sure we are of the owner. Stored as a number: never renumber.

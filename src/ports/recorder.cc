@@ -308,7 +308,7 @@ void Recorder::take_socket(const model::SocketEvent& event) {
     case SocketEventKind::kClosed:
       return close(event);
     case SocketEventKind::kConnectFailed:
-      return add_instant(event, SocketRole::kConnectFailed);
+      return fail_connect(event);
     case SocketEventKind::kBindFailed:
       return add_instant(event, SocketRole::kBindFailed);
   }
@@ -366,7 +366,15 @@ void Recorder::open(const model::SocketEvent& event, SocketRole role) {
   auto [at, added] = live_.try_emplace(event.cookie);
   Live& live = at->second;
   RecordedSocket& row = live.row;
-  if (added || row.opened_before) {
+  const bool connects_again =
+      !added && !row.opened_before && role == SocketRole::kOutgoing && row.role == role;
+  if (connects_again) {
+    // It was let off its peer in between, of which nobody tells.
+    close_at(row, event.time_ns);
+    row.close_unseen = true;
+    batch_.closed.push_back(std::exchange(row, {}));
+  }
+  if (added || connects_again || row.opened_before) {
     row.boot = boot_.number;
     row.netns = event.netns;
     row.protocol = event.protocol;
@@ -412,6 +420,21 @@ void Recorder::close(const model::SocketEvent& event) {
   if (event.remote.port != 0) row.remote = event.remote;
   close_at(row, event.time_ns);
   row.totals = event.totals;
+  name_owner(row, event);
+  batch_.closed.push_back(std::move(row));
+}
+
+void Recorder::fail_connect(const model::SocketEvent& event) {
+  const auto at = live_.find(event.cookie);
+  if (at == live_.end() || at->second.row.role != SocketRole::kOutgoing) {
+    return add_instant(event, SocketRole::kConnectFailed);
+  }
+  RecordedSocket row = std::move(at->second.row);
+  live_.erase(at);
+  if (looking_) closed_meanwhile_.insert(event.cookie);
+  row.role = SocketRole::kConnectFailed;
+  row.error = event.error;
+  close_at(row, event.time_ns);
   name_owner(row, event);
   batch_.closed.push_back(std::move(row));
 }

@@ -110,6 +110,7 @@ class Recorder {
   void take_reset(const model::ResetEvent& event);
   void open(const model::SocketEvent& event, model::SocketRole role);
   void close(const model::SocketEvent& event);
+  void fail_connect(const model::SocketEvent& event);
   void add_instant(const model::SocketEvent& event, model::SocketRole role);
   void name_owner(model::RecordedSocket& row, const model::SocketEvent& event);
   void change(Live& live);

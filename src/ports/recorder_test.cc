@@ -1,5 +1,6 @@
 #include "ports/recorder.h"
 
+#include <cerrno>
 #include <cstring>
 
 #include <gtest/gtest.h>
@@ -236,6 +237,44 @@ TEST_F(RecorderTest, ALivingProcessIsAskedForItsUnit) {
   ASSERT_EQ(batch.processes.size(), 1U);
   EXPECT_EQ(batch.processes[0].unit, "ssh.service");
   EXPECT_EQ(batch.processes[0].exe, "/usr/sbin/sshd");
+}
+
+TEST_F(RecorderTest, AConnectThatFailsIsOfWhoConnectedAndLastedUntilItFailed) {
+  auto recorder = make();
+  auto connecting = event(SocketEventKind::kConnected, 1, 9);
+  connecting.actor = actor(20, "curl");
+  recorder.take(connecting);
+  auto batch = recorder.flush();
+  ASSERT_EQ(batch.opened.size(), 1U);
+  auto failed = event(SocketEventKind::kConnectFailed, 1, 10);
+  failed.error = ETIMEDOUT;
+  recorder.take(failed);
+  batch = recorder.flush();
+  ASSERT_EQ(batch.closed.size(), 1U);
+  const auto& row = batch.closed[0];
+  EXPECT_EQ(row.role, SocketRole::kConnectFailed);
+  EXPECT_EQ(row.error, ETIMEDOUT);
+  EXPECT_EQ(row.opened_us, at(9).wall_us);
+  EXPECT_EQ(row.closed_us, at(10).wall_us);
+  EXPECT_EQ(recorder.process(row.owner)->command, "curl");
+  EXPECT_EQ(recorder.open_sockets(), 0U);
+}
+
+TEST_F(RecorderTest, ASocketThatConnectsAgainHasTwoConnections) {
+  auto recorder = make();
+  recorder.take(event(SocketEventKind::kConnected, 1, 9));
+  auto again = event(SocketEventKind::kConnected, 1, 11);
+  again.remote.port = 444;
+  recorder.take(again);
+  recorder.take(event(SocketEventKind::kConnectFailed, 1, 12));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.closed.size(), 2U);
+  EXPECT_EQ(batch.closed[0].role, SocketRole::kOutgoing);
+  EXPECT_TRUE(batch.closed[0].close_unseen);
+  EXPECT_EQ(batch.closed[0].opened_us, at(9).wall_us);
+  EXPECT_EQ(batch.closed[1].role, SocketRole::kConnectFailed);
+  EXPECT_EQ(batch.closed[1].remote.port, 444);
+  EXPECT_EQ(batch.closed[1].opened_us, at(11).wall_us);
 }
 
 TEST_F(RecorderTest, TheSamePidWithAnotherStartIsAnotherProcess) {

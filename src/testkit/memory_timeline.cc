@@ -77,7 +77,7 @@ void MemoryTimeline::end(model::RecordedSocket socket) {
   if (!socket.closed_boot_us) socket.closed_boot_us = socket.opened_boot_us;
   socket.opened_boot_us = std::min(socket.opened_boot_us, *socket.closed_boot_us);
   closed_.push_back(socket);
-  if (is_moment(socket.role)) return;
+  if (!ends_what_was_open(socket.role)) return;
   const auto at = open_.find(socket.cookie);
   if (at != open_.end() && at->second.boot == socket.boot) open_.erase(at);
 }

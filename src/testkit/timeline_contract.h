@@ -161,14 +161,27 @@ TEST_P(TimelineContract, ACookieThatIsClosedAndOpenedInOneBatchIsOpen) {
   EXPECT_EQ(status().open_sockets, 1U);
 }
 
-TEST_P(TimelineContract, AFailedConnectEndsNothing) {
+TEST_P(TimelineContract, AFailedConnectIsTheEndOfWhatWasConnecting) {
+  begin();
+  auto one = batch(2 * kSecondUs);
+  one.opened = {connection(5, 40000, kSecondUs)};
+  write(one);
+  auto two = batch(4 * kSecondUs);
+  two.closed = {closed(connection(5, 40000, kSecondUs), 3 * kSecondUs)};
+  two.closed[0].role = model::SocketRole::kConnectFailed;
+  write(two);
+  EXPECT_EQ(status().open_sockets, 0U);
+  EXPECT_EQ(find({}).rows.size(), 1U);
+}
+
+TEST_P(TimelineContract, AFailedBindEndsNothing) {
   begin();
   auto one = batch(2 * kSecondUs);
   one.opened = {connection(5, 40000, kSecondUs)};
   write(one);
   auto two = batch(4 * kSecondUs);
   two.closed = {closed(connection(5, 40000, 3 * kSecondUs), 3 * kSecondUs)};
-  two.closed[0].role = model::SocketRole::kConnectFailed;
+  two.closed[0].role = model::SocketRole::kBindFailed;
   write(two);
   EXPECT_EQ(status().open_sockets, 1U);
   EXPECT_EQ(find({}).rows.size(), 2U);
