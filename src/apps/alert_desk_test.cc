@@ -117,9 +117,9 @@ TEST_F(Desk, TakesUpExpectationsThatChangeMeanwhile) {
             "[[expect]]\nprotocol = \"tcp\"\nport = [22, 4444]\n"
             "scope = \"any\"\npresence = \"sometimes\"\n");
     }
-    if (waits == 2000) listen(4444);
-    if (waits == 2500) write("expectations.toml", "");
-    if (waits == 4000) listen(22);
+    if (waits == 500) listen(4444);
+    if (waits == 625) write("expectations.toml", "");
+    if (waits == 1000) listen(22);
     return false;
   };
   const auto answer = run({"record", "--for", "60s"});

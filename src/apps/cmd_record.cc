@@ -21,10 +21,13 @@
 namespace apps {
 namespace {
 
-// Long enough that waking up costs nothing, short enough that the ring holds what comes meanwhile.
+// While much happens, rounds are short enough that the ring holds what comes meanwhile. To wake up
+// is most of what a quiet machine costs; a ring of kLargeRing holds a storm of this length too.
 constexpr uint64_t kRoundMs = 10;
-// What a crash may lose, and how long those who watch wait for what has happened.
-constexpr uint64_t kFlushMs = 2'000;
+constexpr uint64_t kQuietRoundMs = 40;
+constexpr uint64_t kManyEvents = 1'000;
+constexpr uint64_t kLargeRing = uint64_t{4} << 20U;
+// How long those who watch wait for what has happened.
 constexpr uint64_t kWatchedFlushMs = 500;
 constexpr uint64_t kHalfBlindLookMs = 1'000;
 // A trouble that goes on is told again after this long.
@@ -85,6 +88,7 @@ class Run {
   base::Result<void> begin();
   void listen();
   void publish(const ports::TimelineBatch& batch, const ports::Recorder& recorder);
+  [[nodiscard]] uint64_t round_ms() const;
   void rounds();
   [[nodiscard]] model::RecorderStatus status() const;
   void tell(const base::Error& trouble);
@@ -181,14 +185,21 @@ model::RecorderStatus Run::status() const {
   return out;
 }
 
+uint64_t Run::round_ms() const {
+  const bool quiet =
+      settings_.ring_bytes >= kLargeRing && recording_->drained_events() < kManyEvents;
+  return quiet ? kQuietRoundMs : kRoundMs;
+}
+
 void Run::rounds() {
   const auto over = [&](uint64_t boot_ns) {
     return settings_.run_for_ms &&
            boot_ns - begun_.boot_ns >= static_cast<uint64_t>(*settings_.run_for_ms) * 1'000'000;
   };
-  while (!over(machine_.clocks().boot_ns) && !machine_.wait(kRoundMs)) {
+  while (!over(machine_.clocks().boot_ns) && !machine_.wait(round_ms())) {
     if (audience_) {
-      recording_->flush_every(audience_->is_watched() ? kWatchedFlushMs : kFlushMs);
+      recording_->flush_every(audience_->is_watched() ? kWatchedFlushMs
+                                                      : settings_.recording.flush_ms);
     }
     if (auto stepped = recording_->step(); !stepped) tell(stepped.error());
     if (desk_) desk_->step();

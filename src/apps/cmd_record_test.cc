@@ -91,7 +91,7 @@ TEST_F(Record, TroubleWithTheDiskIsToldOnceAndRecordingGoesOn) {
   twin.on_wait = [&] {
     ++waits;
     if (waits == 2) connection(1);
-    if (waits > 1 && waits < 1000)
+    if (waits > 1 && waits < 250)
       twin.timeline.error = base::Error{base::ErrorKind::kIo, "the disk is full"};
     return false;
   };

@@ -3,14 +3,30 @@
 #include <algorithm>
 
 namespace disk {
+namespace {
+
+// To begin and to end a statement costs more than the row that it inserts.
+constexpr size_t kRowsAtOnce = 32;
+
+std::string insert_rows(int level, size_t count) {
+  std::string sql =
+      // The whole transaction is given up when a row fails: no journal for the statement is needed.
+      "INSERT OR FAIL INTO " + closed_table(level) +
+      "(id, kind, local_port, remote_port, closed_boot_us, lasted_us, remote_address, cookie, "
+      "owner, creator, also_held_by, bytes_sent, bytes_received, rtt_us, retransmits) VALUES";
+  for (size_t row = 0; row < count; ++row) {
+    sql += row == 0 ? "" : ", ";
+    sql += "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+  }
+  return sql;
+}
+
+}  // namespace
 
 ClosedSockets::ClosedSockets(Database& database) : database_(database) {
   for (int level = 0; level < kLevels; ++level) {
-    insert_[level] = database.prepare(
-        "INSERT INTO " + closed_table(level) +
-        "(id, kind, local_port, remote_port, closed_boot_us, lasted_us, remote_address, cookie, "
-        "owner, creator, also_held_by, bytes_sent, bytes_received, rtt_us, retransmits) "
-        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    insert_one_[level] = database.prepare(insert_rows(level, 1));
+    insert_many_[level] = database.prepare(insert_rows(level, kRowsAtOnce));
   }
   write_segment_ = database.prepare(
       "INSERT INTO segment VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) "
@@ -23,7 +39,10 @@ ClosedSockets::ClosedSockets(Database& database) : database_(database) {
 
 void ClosedSockets::load() {
   next_segment_ = database_.integer("SELECT ifnull(max(id), 0) + 1 FROM segment");
-  for (int level = 0; level < kLevels; ++level) load(level);
+  for (int level = 0; level < kLevels; ++level) {
+    waiting_[level].clear();
+    load(level);
+  }
 }
 
 void ClosedSockets::load(int level) {
@@ -89,18 +108,9 @@ void ClosedSockets::append(const model::RecordedSocket& socket, int64_t kind) {
     level = kLevels - 1;
     tail = &tail_for(level, socket, closed_us);
   }
-  const std::string also = encode_ids(socket.also_held_by);
-  Statement& row = insert_[level];
-  row.bind(1, next_row_[level]).bind(2, kind);
-  row.bind(3, socket.local.port).bind(4, socket.remote.port);
-  row.bind(5, closed_us).bind(6, lasted_us);
-  bind_address(row, 7, socket.remote.address);
-  row.bind(8, static_cast<int64_t>(socket.cookie)).bind(9, socket.owner).bind(10, socket.creator);
-  also.empty() ? row.bind_null(11) : row.bind_text(11, also);
-  row.bind(12, static_cast<int64_t>(socket.totals.bytes_sent));
-  row.bind(13, static_cast<int64_t>(socket.totals.bytes_received));
-  row.bind(14, socket.totals.rtt_us).bind(15, socket.totals.retransmits);
-  row.run();
+  waiting_[level].push_back(
+      {&socket, next_row_[level], kind, closed_us, lasted_us, encode_ids(socket.also_held_by)});
+  if (waiting_[level].size() == kRowsAtOnce) insert_waiting(level);
 
   const int64_t opened_us = closed_us - lasted_us;
   const bool first = tail->rows == 0;
@@ -113,6 +123,32 @@ void ClosedSockets::append(const model::RecordedSocket& socket, int64_t kind) {
   tail->changed = true;
   ++tail->rows;
   ++next_row_[level];
+}
+
+void ClosedSockets::insert_waiting(int level) {
+  const bool all_at_once = waiting_[level].size() == kRowsAtOnce;
+  Statement& insert = all_at_once ? insert_many_[level] : insert_one_[level];
+  int at = 0;
+  for (const Row& row : waiting_[level]) {
+    const model::RecordedSocket& socket = *row.socket;
+    insert.bind(at + 1, row.id).bind(at + 2, row.kind);
+    insert.bind(at + 3, socket.local.port).bind(at + 4, socket.remote.port);
+    insert.bind(at + 5, row.closed_us).bind(at + 6, row.lasted_us);
+    bind_address(insert, at + 7, socket.remote.address);
+    insert.bind(at + 8, static_cast<int64_t>(socket.cookie)).bind(at + 9, socket.owner);
+    insert.bind(at + 10, socket.creator);
+    row.also.empty() ? insert.bind_null(at + 11) : insert.bind_text(at + 11, row.also);
+    insert.bind(at + 12, static_cast<int64_t>(socket.totals.bytes_sent));
+    insert.bind(at + 13, static_cast<int64_t>(socket.totals.bytes_received));
+    insert.bind(at + 14, socket.totals.rtt_us).bind(at + 15, socket.totals.retransmits);
+    if (all_at_once) {
+      at += 15;
+    } else {
+      insert.run();
+    }
+  }
+  if (all_at_once) insert.run();
+  waiting_[level].clear();
 }
 
 void ClosedSockets::write(int level) {
@@ -130,7 +166,10 @@ void ClosedSockets::write(int level) {
 }
 
 void ClosedSockets::flush() {
-  for (int level = 0; level < kLevels; ++level) write(level);
+  for (int level = 0; level < kLevels; ++level) {
+    insert_waiting(level);
+    write(level);
+  }
 }
 
 }  // namespace disk

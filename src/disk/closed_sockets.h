@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "disk/sqlite.h"
@@ -20,9 +21,10 @@ class ClosedSockets {
 
   /// Takes up the segments that are not full yet.
   void load();
-  /// `kind` is the id of the socket's kind.
+  /// `kind` is the id of the socket's kind. The socket must stay where it is until flush().
   void append(const model::RecordedSocket& socket, int64_t kind);
-  /// Writes what has changed about the segments. Before the end of each transaction.
+  /// Writes what is waiting and what has changed about the segments. Before the end of each
+  /// transaction.
   void flush();
 
  private:
@@ -43,7 +45,17 @@ class ClosedSockets {
     format::PortSet ports;
   };
 
+  struct Row {
+    const model::RecordedSocket* socket = nullptr;
+    int64_t id = 0;
+    int64_t kind = 0;
+    int64_t closed_us = 0;
+    int64_t lasted_us = 0;
+    std::string also;
+  };
+
   void load(int level);
+  void insert_waiting(int level);
   void begin(int level, uint32_t boot, int64_t closed_us);
   Tail& tail_for(int level, const model::RecordedSocket& socket, int64_t closed_us);
   void write(int level);
@@ -52,7 +64,9 @@ class ClosedSockets {
   std::array<Tail, kLevels> tails_;
   std::array<int64_t, kLevels> next_row_{};
   int64_t next_segment_ = 1;
-  std::array<Statement, kLevels> insert_;
+  std::array<std::vector<Row>, kLevels> waiting_;
+  std::array<Statement, kLevels> insert_one_;
+  std::array<Statement, kLevels> insert_many_;
   Statement write_segment_;
   Statement write_ports_;
   Statement last_closed_;

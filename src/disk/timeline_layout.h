@@ -63,6 +63,8 @@ struct Kind {
   uint16_t error = 0;
   model::IpAddress local;
   std::string owner_reason;
+
+  bool operator==(const Kind&) const = default;
 };
 Kind kind_of(const model::RecordedSocket& socket);
 /// Fills the fields of a socket that its kind holds; the local port stays.

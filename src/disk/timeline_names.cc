@@ -23,8 +23,10 @@ void append_text(std::string& key, std::string_view text) {
 }
 
 template <class Map>
-void make_room(Map& map) {
-  if (map.size() >= kMostRemembered) map.clear();
+bool make_room(Map& map) {
+  if (map.size() < kMostRemembered) return false;
+  map.clear();
+  return true;
 }
 
 }  // namespace
@@ -58,12 +60,16 @@ TimelineNames::TimelineNames(Database& database) {
 
 void TimelineNames::forget() {
   kinds_.clear();
+  recent_kinds_ = {};
   programs_.clear();
   processes_.clear();
   program_counts_.clear();
 }
 
-int64_t TimelineNames::kind(const Kind& kind, int64_t used_us) {
+TimelineNames::Used& TimelineNames::used_kind(const Kind& kind, int64_t used_us) {
+  for (const RecentKind& recent : recent_kinds_) {
+    if (recent.used != nullptr && recent.kind == kind) return *recent.used;
+  }
   key_.clear();
   append_number(key_, kind.boot);
   append_number(key_, kind.netns);
@@ -100,10 +106,15 @@ int64_t TimelineNames::kind(const Kind& kind, int64_t used_us) {
       found = {add_kind_.integer(0), used_us};
       add_kind_.run();
     }
-    make_room(kinds_);
+    if (make_room(kinds_)) recent_kinds_ = {};
     at = kinds_.emplace(key_, found).first;
   }
-  Used& used = at->second;
+  recent_kinds_[next_recent_++ % recent_kinds_.size()] = {kind, &at->second};
+  return at->second;
+}
+
+int64_t TimelineNames::kind(const Kind& kind, int64_t used_us) {
+  Used& used = used_kind(kind, used_us);
   if (used_us > used.used_us + kLastUsedSlackUs) {
     use_kind_.bind(1, used.id).bind(2, used_us).run();
     used.used_us = used_us;

@@ -3,6 +3,7 @@
 // failed, or that dropped rows of these tables, forget() must be called before anything else.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,9 +34,18 @@ class TimelineNames {
     int64_t id = 0;
     int64_t used_us = 0;
   };
+  // One of the last kinds that were asked for: a busy server's rows are of few kinds, and to
+  // compare costs less than to make the key.
+  struct RecentKind {
+    Kind kind;
+    Used* used = nullptr;  // in kinds_
+  };
+  Used& used_kind(const Kind& kind, int64_t used_us);
   int64_t program(const model::RecordedProcess& process);
 
   std::unordered_map<std::string, Used> kinds_;
+  std::array<RecentKind, 4> recent_kinds_;
+  size_t next_recent_ = 0;
   std::unordered_map<std::string, int64_t> programs_;
   std::unordered_map<int64_t, int64_t> processes_;       // id → when last used
   std::unordered_map<int64_t, int64_t> program_counts_;  // id → change since the last flush

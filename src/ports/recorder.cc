@@ -569,10 +569,13 @@ TimelineBatch Recorder::flush(bool drained) {
   batch_.boot = boot_.number;
   batch_.recorded_until_boot_us = us_of(until.boot_ns);
   batch_.recorded_until_us = until.wall_us;
-  TimelineBatch out = std::exchange(batch_, {});
-  // The next one will be of about the same size; to grow step by step costs more than to fill it.
-  batch_.closed.reserve(out.closed.size());
-  return out;
+  return std::exchange(batch_, {});
+}
+
+void Recorder::reuse(TimelineBatch written) {
+  if (!batch_.closed.empty()) return;
+  written.closed.clear();
+  batch_.closed = std::move(written.closed);
 }
 
 }  // namespace ports

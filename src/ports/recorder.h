@@ -63,6 +63,9 @@ class Recorder {
   /// What is new since the last flush, for the store and for watchers. `drained`: all events before
   /// the last set_clock() have been taken; otherwise all before the one before it must have been.
   TimelineBatch flush(bool drained = true);
+  /// Gives a batch back that nobody needs any more. The next one will be of about the same size,
+  /// and memory that is there costs less than memory that is asked for.
+  void reuse(TimelineBatch written);
   /// About how many rows the next flush has.
   [[nodiscard]] size_t waiting_rows() const { return batch_.closed.size() + changed_.size(); }
 

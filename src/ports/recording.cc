@@ -59,6 +59,7 @@ base::Result<void> Recording::take_up() {
 base::Result<void> Recording::drain(Writing writing) {
   now_ = parts_.clock();
   if (recorder_) recorder_->set_clock(now_);
+  const uint64_t before = totals_.events;
   for (int round = 0; round < kRoundsMax; ++round) {
     events_.clear();
     const auto more = parts_.events.drain(events_, kEventsAtOnce);
@@ -76,6 +77,7 @@ base::Result<void> Recording::drain(Writing writing) {
       if (auto written = write(false); !written) return written;
     }
   }
+  drained_events_ = totals_.events - before;
   return {};
 }
 
@@ -149,6 +151,7 @@ base::Result<void> Recording::write(bool drained) {
     totals_.sockets += batch.closed.size();
     written_until_us_ = batch.recorded_until_us;
     unwritten_rows_ -= rows_of(batch);
+    recorder_->reuse(std::move(unwritten_.front()));
     unwritten_.pop_front();
     anew_kind_.clear();
     anew_lost_ = 0;
