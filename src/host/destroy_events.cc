@@ -23,7 +23,7 @@ namespace {
 constexpr uint64_t kSecondNs = 1'000'000'000;
 // Namespaces come and go with containers; a new one is listened to after this long. A listener
 // keeps its namespace alive, so one that nobody lives in any more is let go as soon.
-constexpr uint64_t kRefreshNs = 2 * kSecondNs;
+constexpr uint64_t kRefreshNs = kSecondNs;
 // Two descriptors each; a machine with more namespaces is seen there by looks alone.
 constexpr size_t kNamespacesMax = 200;
 constexpr int kReceiveBytes = 8 << 20;
