@@ -199,6 +199,7 @@ void AlertDesk::step() {
     std::string found = fingerprint();
     if (found != fingerprint_) {
       fingerprint_ = std::move(found);
+      tell_all(engine_->take_waiting());
       const auto before = std::move(engine_);
       read_configuration();
       engine_ = std::make_unique<ports::AlertEngine>(config_.settings, before->told());
@@ -210,17 +211,29 @@ void AlertDesk::step() {
     }
   }
   const std::vector<model::Alert> alerts = engine_->take_alerts(now_us);
+  tell_all(alerts);
+  // After the queues: told twice is better than never.
+  if (!alerts.empty() || now_us - saved_us_ >= kSaveEveryUs || now_us < saved_us_) save();
+  if (courier_ == nullptr) return;
+  for (const std::string& notice : courier_->take_notices()) context_.warn(notice);
+}
+
+void AlertDesk::finish() {
+  step();
+  tell_all(engine_->take_waiting());
+  save();
+}
+
+void AlertDesk::tell_all(const std::vector<model::Alert>& alerts) {
   for (const model::Alert& alert : alerts) {
     if (!is_muted(alert)) tell(alert);
   }
-  // After the queues: told twice is better than never.
-  const bool due = !alerts.empty() || now_us - saved_us_ >= kSaveEveryUs || now_us < saved_us_;
-  if (due && engine_->take_changed()) {
-    saved_us_ = now_us;
-    if (auto saved = store_.write_facts(engine_->told()); !saved) warn_once(saved.error().message);
-  }
-  if (courier_ == nullptr) return;
-  for (const std::string& notice : courier_->take_notices()) context_.warn(notice);
+}
+
+void AlertDesk::save() {
+  if (!engine_->take_changed()) return;
+  saved_us_ = machine_.clocks().wall_us;
+  if (auto saved = store_.write_facts(engine_->told()); !saved) warn_once(saved.error().message);
 }
 
 bool AlertDesk::is_muted(const model::Alert& alert) const {

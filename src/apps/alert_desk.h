@@ -32,6 +32,8 @@ class AlertDesk {
   void look(model::Inventory inventory);
   /// Tells what is due; called once in a while.
   void step();
+  /// Tells what waits to be told together, and keeps what was told, before the recorder ends.
+  void finish();
 
   [[nodiscard]] uint64_t told() const { return told_; }
 
@@ -46,6 +48,8 @@ class AlertDesk {
   void start_courier();
   [[nodiscard]] std::string fingerprint() const;
   [[nodiscard]] bool is_muted(const model::Alert& alert) const;
+  void tell_all(const std::vector<model::Alert>& alerts);
+  void save();
   void tell(model::Alert alert);
   void print(const model::Alert& alert);
   void queue(const model::AlertSink& sink, const model::Alert& alert);

@@ -61,13 +61,16 @@ base::Result<void> learn_from_timeline(ports::TimelineReader& timeline, model::T
   HolderNames names(context.machine());
   const ports::NamespaceNumbers namespaces(inventory.namespaces);
   const auto walked = ports::walk_timeline(timeline, window, [&](const ports::TimelineRow& row) {
-    // What came in was judged by its listener, and what came to nothing holds nothing.
-    if (row.socket.role == model::SocketRole::kIncoming || is_moment(row.socket.role)) return;
+    // What came in was judged by its listener, and what came to nothing holds nothing; but who
+    // tries to talk to a service that is down will try again.
+    const bool tried = row.socket.role == model::SocketRole::kConnectFailed;
+    if (row.socket.role == model::SocketRole::kIncoming) return;
+    if (is_moment(row.socket.role) && !tried) return;
     std::vector<const model::RecordedProcess*> holders;
     if (row.owner) holders.push_back(&*row.owner);
     for (const auto& other : row.also_held_by) holders.push_back(&other);
-    ports::Subject subject =
-        ports::subject_of(row.socket, holders, namespaces.of(row.socket.netns));
+    ports::Subject subject = ports::subject_of(tried ? ports::as_talk(row.socket) : row.socket,
+                                               holders, namespaces.of(row.socket.netns));
     names.complete(subject);
     learner.add_life(subject, row.socket.opened_us, row.socket.closed_us);
   });

@@ -310,6 +310,31 @@ TEST_F(Expect, LearnTakesInTheTimeline) {
   EXPECT_EQ(open_only.out.find("[[outgoing]]"), std::string::npos);
 }
 
+TEST_F(Expect, LearnTakesInWhoTriesAServiceThatIsDown) {
+  ASSERT_TRUE(twin.timeline.begin_boot("boot", testkit::kWallUs));
+  ASSERT_TRUE(twin.timeline.write(testkit::batch(0)));
+  ports::TimelineBatch batch = testkit::batch(testkit::kHourUs);
+  batch.processes = {testkit::process(1, 10, "curl"), testkit::process(2, 11, "scanned")};
+  for (auto& process : batch.processes) process.container.clear();
+  auto tried = testkit::connection(1, 0, testkit::kHourUs / 2);
+  tried.netns = twin.sockets.raw.namespaces.at(0).inode;
+  tried.role = model::SocketRole::kConnectFailed;
+  tried.owner = 1;
+  auto refused = tried;  // what others tried of ours is nobody's talk
+  refused.cookie = 2;
+  refused.role = model::SocketRole::kRefused;
+  refused.owner = 2;
+  for (const auto& one : {tried, refused}) {
+    batch.closed.push_back(testkit::closed(one, one.opened_boot_us));
+  }
+  ASSERT_TRUE(twin.timeline.write(batch));
+  const auto learned = run({"expect", "learn", "--output", "-"});
+  EXPECT_EQ(learned.code, 0) << learned.err;
+  EXPECT_NE(learned.out.find("exe = \"/usr/bin/curl\""), std::string::npos) << learned.out;
+  EXPECT_NE(learned.out.find("port = 443"), std::string::npos) << learned.out;
+  EXPECT_EQ(learned.out.find("/usr/bin/scanned"), std::string::npos) << learned.out;
+}
+
 TEST_F(Expect, LearnSaysWhatIsWrong) {
   EXPECT_EQ(run({"expect", "learn", "--since", "yesterday"}).code, 2);
   twin.no_timeline = base::Error{base::ErrorKind::kNotFound, "nothing has been recorded"};

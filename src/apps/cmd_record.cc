@@ -30,6 +30,7 @@ constexpr uint64_t kLargeRing = uint64_t{4} << 20U;
 // How long those who watch wait for what has happened.
 constexpr uint64_t kWatchedFlushMs = 500;
 constexpr uint64_t kHalfBlindLookMs = 1'000;
+constexpr int64_t kShortestLookMs = 100;
 // A trouble that goes on is told again after this long.
 constexpr uint64_t kRepeatNs = uint64_t{60} * 1'000'000'000;
 constexpr uint64_t kSmallestRing = uint64_t{64} << 10U;
@@ -72,6 +73,11 @@ base::Result<Settings> read_settings(const RecordOptions& options) {
     return std::unexpected(wrong("--ring", options.ring, "a size from 64KiB to 1GiB, e.g. 8MiB"));
   }
   out.ring_bytes = static_cast<uint32_t>(std::bit_ceil(*ring));
+  const auto look_ms = base::parse_duration_ms(options.look_every);
+  if (!look_ms || *look_ms < kShortestLookMs) {
+    return std::unexpected(wrong("--look", options.look_every, "a time such as 1s, 1m or 10m"));
+  }
+  out.recording.look_ms = static_cast<uint64_t>(*look_ms);
   out.no_alerts = options.no_alerts;
   return out;
 }
@@ -132,7 +138,9 @@ base::Result<void> Run::begin() {
   if (!sockets) return std::unexpected(sockets.error());
   sockets_ = std::move(*sockets);
   // Where openings are not told of, looking is all there is.
-  if (without_bpf) settings_.recording.look_ms = kHalfBlindLookMs;
+  if (without_bpf) {
+    settings_.recording.look_ms = std::min(settings_.recording.look_ms, kHalfBlindLookMs);
+  }
   auto boot_id = machine_.boot_id();
   if (!boot_id) return std::unexpected(boot_id.error());
   begun_ = ended_ = machine_.clocks();
@@ -296,7 +304,7 @@ int Run::operator()() {
   rounds();
   const auto finished = recording_->finish();
   audience_.reset();
-  if (desk_) desk_->step();
+  if (desk_) desk_->finish();
   ended_ = machine_.clocks();
   if (!finished) context_.fail(finished.error());
   if (context_.json) {

@@ -15,6 +15,7 @@ struct RecordOptions {
   std::string keep = "30d";                       ///< age of rows
   std::string max_size = "4GiB";                  ///< of the timeline on disk
   std::string ring = "8MiB";                      ///< of the kernel's buffer
+  std::string look_every = "1m";                  ///< between two looks at all sockets
   bool no_alerts = false;                         ///< only record
   std::optional<model::CollectorKind> collector;  ///< where events come from; nothing: the best
 };

@@ -133,12 +133,26 @@ TEST_F(Record, RefusesOptionsThatItCannotTake) {
                                                 {"record", "--keep", "0s"},
                                                 {"record", "--keep", "soon"},
                                                 {"record", "--max-size", "much"},
+                                                {"record", "--look", "1ms"},
+                                                {"record", "--look", "often"},
                                                 {"record", "--ring", "1K"},
                                                 {"record", "--ring", "2GiB"}}) {
     const auto answer = twin.run(words);
     EXPECT_EQ(answer.code, 2) << words.back();
     EXPECT_NE(answer.err.find(words.back()), std::string::npos) << answer.err;
   }
+}
+
+TEST_F(Record, LooksAsOftenAsAsked) {
+  const auto looks = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"record", "--for", "10s", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    const std::string out = twin.run(words).out;
+    const size_t at = out.find("\"looks\":");
+    return at == std::string::npos ? -1 : std::stoi(out.substr(at + 8));
+  };
+  EXPECT_EQ(looks({}), 1);
+  EXPECT_GE(looks({"--look", "1s"}), 9);
 }
 
 TEST_F(Record, TheRingIsRoundedUpToAPowerOfTwo) {

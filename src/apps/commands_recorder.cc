@@ -20,6 +20,9 @@ Run define_record(CLI::App& app) {
                  "Forget the oldest where the timeline would pass this (4GiB)")
       ->type_name("SIZE");
   app.add_flag("--no-alerts", options->no_alerts, "Only record");
+  app.add_option("--look", options->look_every,
+                 "Look at all that is open so often; some alerts come of that (1m)")
+      ->type_name("TIME");
   app.add_option("--ring", options->ring,
                  "Room for events that wait in the kernel; a power of two (8MiB)")
       ->type_name("SIZE");

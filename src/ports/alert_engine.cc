@@ -44,6 +44,10 @@ const SubjectHolder* culprit_of(const Subject& subject, const Verdict& verdict) 
   return subject.holders.empty() ? nullptr : &subject.holders.front();
 }
 
+std::string elsewhere_in_words(const std::string& netns) {
+  return " in network namespace " + name_in_words(netns);
+}
+
 Alert alert_about(AlertRule rule, const Subject& subject, const SubjectHolder* holder,
                   int64_t time_us) {
   Alert out;
@@ -52,6 +56,7 @@ Alert alert_about(AlertRule rule, const Subject& subject, const SubjectHolder* h
   out.protocol = subject.protocol;
   out.port = subject.local.port;
   out.about = port_in_words({subject.local.port, subject.local.port}, subject.protocol);
+  if (!subject.own_namespace) out.about += elsewhere_in_words(subject.netns);
   if (holder != nullptr) {
     out.program = program_of(*holder);
     out.user = holder->user;
@@ -109,10 +114,16 @@ void AlertEngine::take(const TimelineBatch& batch, const ProcessLookup& process)
   for (const model::RecordedGap& gap : batch.gaps) take_gap(gap);
 }
 
+bool AlertEngine::is_watched(const model::NetNamespace& netns) const {
+  return netns.own ||
+         (judge_ != nullptr && judge_->loaded() && judge_->speaks_of(false, netns.name));
+}
+
 void AlertEngine::take_row(const model::RecordedSocket& row, bool still_open,
                            const ProcessLookup& process) {
   const model::NetNamespace* netns = namespaces_->of(row.netns);
-  if (!netns->own) return;
+  if (!is_watched(*netns)) return;
+  if (!netns->own && row.role != SocketRole::kListener && row.role != SocketRole::kBound) return;
   switch (row.role) {
     case SocketRole::kIncoming:
     case SocketRole::kBindFailed:
@@ -158,6 +169,7 @@ void AlertEngine::tell(const Subject& subject, const Verdict& verdict, int64_t t
   const SubjectHolder* culprit = culprit_of(subject, verdict);
   Alert alert = alert_about(*rule, subject, culprit, time_us);
   alert.sentence = verdict.reason;
+  if (!subject.own_namespace) alert.sentence += elsewhere_in_words(subject.netns);
   // The reason of an impostor says what it runs.
   if (culprit != nullptr && *rule != AlertRule::kImpostor) {
     alert.sentence += holder_details(*culprit);
@@ -191,11 +203,7 @@ void AlertEngine::take_outgoing(const model::RecordedSocket& row, const ProcessL
   for (const int64_t id : row.also_held_by) {
     if (const auto* other = process(id)) holders.push_back(other);
   }
-  // A connection that fails is an attempt to talk all the same.
-  model::RecordedSocket tried = row;
-  tried.role = SocketRole::kOutgoing;
-  if (tried.local.port == 0) tried.local.port = 1;  // the kernel had given none yet
-  const Subject subject = subject_of(tried, holders, namespaces_->of(row.netns));
+  const Subject subject = subject_of(as_talk(row), holders, namespaces_->of(row.netns));
   const Verdict verdict = judge_->judge(subject);
   if (alone && !verdict.is_finding()) {
     if (++fine_talks_ > kTalksKept) {
@@ -272,7 +280,8 @@ void AlertEngine::look(const model::Inventory& inventory, int64_t now_us) {
     for (size_t i = 0; i < inventory.sockets.size(); ++i) {
       if (!verdicts.sockets[i].is_finding()) continue;
       const Subject subject = subjects.of(inventory.sockets[i]);
-      if (subject.own_namespace && takes_calls(subject)) tell(subject, verdicts.sockets[i], now_us);
+      // Of a namespace that no expectation names nothing is found.
+      if (takes_calls(subject)) tell(subject, verdicts.sockets[i], now_us);
     }
     for (size_t i = 0; i < inventory.published.size(); ++i) {
       const auto rule = rule_of(verdicts.published[i].kind);
@@ -304,8 +313,12 @@ void AlertEngine::look_for_missing(const InventoryVerdicts& verdicts, int64_t no
     alert.protocol = missing.protocol;
     alert.port = missing.port;
     alert.about = port_in_words({missing.port, missing.port}, missing.protocol);
+    if (missing.verdict.expectation) {
+      const std::string& netns = judge_->expectations()[*missing.verdict.expectation].netns;
+      if (!netns.empty()) alert.about += elsewhere_in_words(netns);
+    }
     alert.sentence = missing.verdict.reason;
-    const std::string key = missing.verdict.reason;
+    const std::string key = alert.about + missing.verdict.reason;
     const auto before = missing_since_us_.find(key);
     const int64_t since_us = before == missing_since_us_.end() ? now_us : before->second;
     still.emplace(key, since_us);

@@ -2,7 +2,8 @@
 // state machines: time comes in with the batches. One thread.
 //
 // What the rules say of a socket follows from its verdict (ports/verdict.h); without expectations
-// only the rules that need none are at work. Only our own network namespace is watched. What a row
+// only the rules that need none are at work. Only our own network namespace is watched, and who
+// listens in those that an expectation names. What a row
 // of the recorder cannot settle (who holds it is not certain yet) is judged at the next look; what
 // stays unknown is told by `expect check`, not by an alert.
 #pragma once
@@ -51,6 +52,8 @@ class AlertEngine {
 
   /// What is to be told now.
   std::vector<model::Alert> take_alerts(int64_t now_us) { return facts_.take(now_us); }
+  /// What waits to be told together, before the recorder ends.
+  std::vector<model::Alert> take_waiting() { return facts_.take_waiting(); }
   [[nodiscard]] std::vector<ToldFact> told() const { return facts_.told(); }
   bool take_changed() { return facts_.take_changed(); }
 
@@ -61,6 +64,7 @@ class AlertEngine {
     int looks = 0;
   };
 
+  [[nodiscard]] bool is_watched(const model::NetNamespace& netns) const;
   void take_row(const model::RecordedSocket& row, bool still_open, const ProcessLookup& process);
   void take_listener(const model::RecordedSocket& row, const Subject& subject);
   void take_outgoing(const model::RecordedSocket& row, const ProcessLookup& process);

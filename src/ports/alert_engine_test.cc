@@ -287,6 +287,34 @@ TEST_F(Alerts, AnotherNamespaceIsNotOurs) {
   EXPECT_TRUE(take({foreign}).empty());
 }
 
+TEST_F(Alerts, ANamespaceThatAnExpectationNamesIsWatched) {
+  std::vector<model::NetNamespace> namespaces(2);
+  namespaces[0].inode = kOwn;
+  namespaces[0].own = true;
+  namespaces[1].inode = 7;
+  namespaces[1].name = "blue";
+  engine->set_namespaces(namespaces);
+  expect(R"(
+[[expect]]
+protocol = "tcp"
+port = 80
+scope = "any"
+exe = "/usr/sbin/nginx"
+netns = "blue"
+presence = "sometimes"
+)");
+  program(1, "/usr/sbin/nginx");
+  program(2, "/tmp/nc");
+  auto served = listener("*:80", 1);
+  auto planted = listener("*:4444", 2);
+  auto talk = row(SocketRole::kOutgoing, "10.0.0.5:40000", "192.0.2.1:6667", 2);
+  served.netns = planted.netns = talk.netns = 7;
+  const Alert alert = only(take({served, planted, talk}));
+  EXPECT_EQ(alert.rule, AlertRule::kUnexpectedListener);
+  EXPECT_EQ(alert.about, "4444/tcp in network namespace blue");
+  EXPECT_TRUE(alert.sentence.contains("in network namespace blue")) << alert.sentence;
+}
+
 TEST_F(Alerts, TellsAPortScan) {
   const auto attempt = [](uint16_t port, const std::string& from) {
     return row(SocketRole::kRefused, "10.0.0.5:" + std::to_string(port), from, 0);
@@ -428,6 +456,45 @@ TEST_F(Alerts, ARuleThatIsOffTellsNothing) {
   begin(settings);
   program(1, "/tmp/nc");
   EXPECT_TRUE(take({listener("*:4444", 1)}).empty());
+}
+
+Alert fact(const std::string& about, int64_t time_us) {
+  Alert out;
+  out.rule = AlertRule::kUnexpectedListener;
+  out.program = "/tmp/x";
+  out.about = about;
+  out.sentence = about;
+  out.time_us = time_us;
+  return out;
+}
+
+TEST(AlertFacts, WhatWaitsWasNotTold) {
+  AlertFacts facts({}, {});
+  facts.see(fact("1/tcp", kWallUs));
+  EXPECT_EQ(facts.take(kWallUs).size(), 1U);
+  facts.see(fact("2/tcp", kWallUs + 1));
+  EXPECT_TRUE(facts.take(kWallUs + 1).empty());
+  // A recorder that is killed now tells the second one when it shows again.
+  ASSERT_EQ(facts.told().size(), 1U);
+  AlertFacts after({}, facts.told());
+  after.see(fact("1/tcp", kWallUs + 2));
+  after.see(fact("2/tcp", kWallUs + 2));
+  const auto told = after.take(kWallUs + 2);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].about, "2/tcp");
+}
+
+TEST(AlertFacts, WhatWaitsIsToldAtTheEnd) {
+  AlertFacts facts({}, {});
+  facts.see(fact("1/tcp", kWallUs));
+  EXPECT_EQ(facts.take(kWallUs).size(), 1U);
+  facts.see(fact("2/tcp", kWallUs + 1));
+  facts.see(fact("3/tcp", kWallUs + 1));
+  const auto last = facts.take_waiting();
+  ASSERT_EQ(last.size(), 1U);
+  EXPECT_EQ(last[0].facts, 2U);
+  EXPECT_TRUE(facts.take_waiting().empty());
+  EXPECT_EQ(facts.told().size(), 3U);
 }
 
 TEST(AlertFacts, ForgetsWhatWasSeenLeastLately) {

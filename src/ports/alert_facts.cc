@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "base/text.h"
@@ -84,8 +86,21 @@ std::vector<model::Alert> AlertFacts::take(int64_t now_us) {
     }
     out.push_back(together(std::exchange(group.waiting, {}), std::exchange(group.more, 0)));
     group.held_until_us = now_us + settings_.group_us;
+    changed_ = true;
     ++at;
   }
+  std::ranges::sort(out, {}, &model::Alert::time_us);
+  return out;
+}
+
+std::vector<model::Alert> AlertFacts::take_waiting() {
+  std::vector<model::Alert> out;
+  for (auto& [name, group] : groups_) {
+    if (group.waiting.empty()) continue;
+    out.push_back(together(std::exchange(group.waiting, {}), std::exchange(group.more, 0)));
+    changed_ = true;
+  }
+  groups_.clear();
   std::ranges::sort(out, {}, &model::Alert::time_us);
   return out;
 }
@@ -101,9 +116,15 @@ void AlertFacts::forget_oldest() {
 }
 
 std::vector<ToldFact> AlertFacts::told() const {
+  std::unordered_set<std::string> waiting;
+  for (const auto& [name, group] : groups_) {
+    for (const model::Alert& alert : group.waiting) waiting.insert(key_of(alert));
+  }
   std::vector<ToldFact> out;
   out.reserve(seen_us_.size());
-  for (const auto& [key, seen_us] : seen_us_) out.push_back({key, seen_us});
+  for (const auto& [key, seen_us] : seen_us_) {
+    if (!waiting.contains(key)) out.push_back({key, seen_us});
+  }
   return out;
 }
 

@@ -35,7 +35,10 @@ class AlertFacts {
   /// follow within the group time together at its end.
   std::vector<model::Alert> take(int64_t now_us);
 
-  /// For the next run of the recorder.
+  /// All that still waits, whatever the group time: nobody will ask again.
+  std::vector<model::Alert> take_waiting();
+
+  /// For the next run of the recorder: without what waits, which was not told yet.
   [[nodiscard]] std::vector<ToldFact> told() const;
   /// Whether told() has changed since the last call of this.
   bool take_changed();

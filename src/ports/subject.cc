@@ -166,6 +166,12 @@ const model::NetNamespace* NamespaceNumbers::of(uint32_t number) const {
   return found == namespaces_.end() ? &foreign_ : &*found;
 }
 
+model::RecordedSocket as_talk(model::RecordedSocket failed) {
+  failed.role = SocketRole::kOutgoing;
+  if (failed.local.port == 0) failed.local.port = 1;  // the kernel had given none yet
+  return failed;
+}
+
 Subject subject_of(const model::RecordedSocket& socket,
                    std::span<const model::RecordedProcess* const> holders,
                    const model::NetNamespace* netns) {

@@ -92,6 +92,10 @@ Subject subject_of(const model::RecordedSocket& socket,
                    std::span<const model::RecordedProcess* const> holders,
                    const model::NetNamespace* netns);
 
+/// A connection that failed, as the attempt to talk that it was: it is judged like one that did
+/// not.
+model::RecordedSocket as_talk(model::RecordedSocket failed);
+
 SubjectHolder holder_of(const model::Process& process);
 SubjectHolder holder_of(const model::RecordedProcess& process);
 

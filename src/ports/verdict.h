@@ -47,6 +47,8 @@ class Judge {
   }
   [[nodiscard]] bool loaded() const { return loaded_; }
   [[nodiscard]] bool judges_outgoing() const { return judges_outgoing_; }
+  /// Whether sockets of this network namespace are judged at all.
+  [[nodiscard]] bool speaks_of(bool own_namespace, const std::string& netns) const;
   /// Whether a rule about packages is among them, so that packages must be looked up.
   [[nodiscard]] bool needs_packages() const;
 
@@ -65,7 +67,6 @@ class Judge {
     bool elsewhere = false;      ///< it may talk to others, there or elsewhere
   };
   [[nodiscard]] OutgoingFit fit_outgoing(const Subject& subject, const SubjectHolder& holder) const;
-  [[nodiscard]] bool speaks_of(bool own_namespace, const std::string& netns) const;
   [[nodiscard]] model::Verdict judge_open(const Subject& subject) const;
   [[nodiscard]] model::Verdict judge_bound(const Subject& subject) const;
   [[nodiscard]] model::Verdict judge_udp(const Subject& subject) const;
