@@ -348,17 +348,20 @@ void SqliteTimelineWriter::put_gap(const model::RecordedGap& gap) {
   LastGap& last = at->second;
   if (added) {
     Statement find = database_.prepare(
-        "SELECT id, boot, from_us, until_us FROM gap WHERE kind = ? ORDER BY id DESC LIMIT 1");
+        "SELECT id, boot, from_us, until_us, lost FROM gap WHERE kind = ? ORDER BY id DESC LIMIT "
+        "1");
     if (find.bind_text(1, gap.kind).step()) {
       last.id = find.integer(0);
       last.gap.kind = gap.kind;
       last.gap.boot = static_cast<uint32_t>(find.integer(1));
       last.gap.from_us = find.integer(2);
       last.gap.until_us = find.integer(3);
+      last.gap.lost = static_cast<uint64_t>(find.integer(4));
     }
   }
   if (last.id != 0 && ports::goes_on(last.gap, gap)) {
     last.gap.until_us = std::max(last.gap.until_us, gap.until_us);
+    last.gap.lost += gap.lost;
     database_.prepare("UPDATE gap SET until_us = ?, lost = lost + ? WHERE id = ?")
         .bind(1, last.gap.until_us)
         .bind(2, static_cast<int64_t>(gap.lost))

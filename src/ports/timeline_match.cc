@@ -93,8 +93,10 @@ bool holders_match(const TimelineQuery& query, const model::RecordedSocket& sock
 
 bool goes_on(const model::RecordedGap& earlier, const model::RecordedGap& later) {
   constexpr int64_t kJoinUs = 1'000'000;
+  // What was recorded between two stretches of nothing is certain, however short it was.
+  const int64_t apart_us_max = earlier.lost != 0 && later.lost != 0 ? kJoinUs : 0;
   return earlier.boot == later.boot && earlier.kind == later.kind &&
-         later.from_us >= earlier.from_us && later.from_us - earlier.until_us <= kJoinUs;
+         later.from_us >= earlier.from_us && later.from_us - earlier.until_us <= apart_us_max;
 }
 
 bool clock_is_doubtful(const model::ClockHistory& clock, int64_t now_boot_us) {

@@ -31,7 +31,8 @@ bool holders_match(const TimelineQuery& query, const model::RecordedSocket& sock
                    const ProcessLookup& process);
 
 /// Whether a gap goes on where an earlier one of its kind ended, so that both are kept as one: a
-/// machine that loses events loses them many times a second.
+/// machine that loses events loses them many times a second, and so does not always touch. A gap
+/// that lost nothing that was counted is kept exact.
 bool goes_on(const model::RecordedGap& earlier, const model::RecordedGap& later);
 
 /// A clock that has just been set ahead by more than a day may be wrong, and what it makes look old

@@ -602,6 +602,25 @@ TEST_P(TimelineContract, GapsOfOneKindThatFollowEachOtherAreOne) {
   EXPECT_EQ(gaps[2].lost, 8U);
 }
 
+// A recorder that is started again and again: what it recorded in between was recorded.
+TEST_P(TimelineContract, GapsWithoutLossesAreKeptExact) {
+  begin();
+  auto one = batch(kHourUs);
+  one.gaps = {{1, kWallUs + 100, kWallUs + 200, "not-recording", 0}};
+  write(one);
+  world_->restart();
+  begin();
+  auto two = batch(2 * kHourUs);
+  two.gaps = {{1, kWallUs + 250, kWallUs + 300, "not-recording", 0},
+              {1, kWallUs + 300, kWallUs + 400, "not-recording", 0}};
+  write(two);
+  const auto gaps = find({}).gaps;
+  ASSERT_EQ(gaps.size(), 2U);
+  EXPECT_EQ(gaps[0].until_us, kWallUs + 200);
+  EXPECT_EQ(gaps[1].from_us, kWallUs + 250);
+  EXPECT_EQ(gaps[1].until_us, kWallUs + 400);
+}
+
 TEST_P(TimelineContract, KeepsTheHistoryOfThePortPolicy) {
   begin();
   auto one = batch(10 * kSecondUs);
