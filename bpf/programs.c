@@ -169,7 +169,8 @@ int recorder_load(const struct recorder_settings* settings, struct recorder_prog
   for (int i = 0; i < CGROUP_PROGRAMS; ++i) programs->cgroup_links[i] = -1;
   // That a kernel lacks the cast shows in nothing but its refusal.
   int result = load_recorder(programs, settings->ring_bytes, !settings->old_kernel);
-  if (result < 0 && !settings->old_kernel) result = load_recorder(programs, settings->ring_bytes, 0);
+  if (result < 0 && !settings->old_kernel)
+    result = load_recorder(programs, settings->ring_bytes, 0);
   if (result >= 0) {
     programs->skeleton->bss->pid_level = settings->pid_level;
     result = link_all(programs, settings->cgroup_fd);
