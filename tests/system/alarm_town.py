@@ -10,6 +10,7 @@ run can be repeated, and another seed does the same kind of thing.
 
 import collections
 import contextlib
+import errno
 import json
 import os
 import random
@@ -18,6 +19,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 
 HERE, THERE = "10.79.0.1", "10.79.0.2"
 RESET = struct.pack("ii", 1, 0)
@@ -352,9 +354,13 @@ def leak(host, port, first):
 def exhaust(host, port, count):
     resource.setrlimit(resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
     kept = []
-    with contextlib.suppress(OSError):  # none is left, since some rest from before
-        for _ in range(int(count)):
+    while len(kept) < int(count):
+        try:
             kept.append(socket.create_connection((host, int(port))))
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+            time.sleep(0.1)  # others rest from before: each comes back within a minute
     ready()
     sys.stdin.read()
     for one in kept:
