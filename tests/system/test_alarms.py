@@ -303,7 +303,7 @@ class Alarms(harness.SystemTest):
         guard = Guard(self, self.box, "--look", "1s", "--no-alerts")
         self.work(SEED)
         guard.end()
-        # 1: of so many short lives some holder may have been left out, which only makes it stricter.
+        # 1: of so many short lives some holder may be left out, which only makes it stricter.
         learned = self.twinport("expect", "learn", "--all-namespaces", box=self.box)
         self.assert_code(learned, 0, 1)
         self.stop_servers()
