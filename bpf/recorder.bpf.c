@@ -48,6 +48,8 @@ struct socket_notes {
   struct event_actor creator;
   __u64 created_ns;
   __u64 attempt_ns;  // of a bind that has not been seen to succeed
+  // Who tried. Not always who lets the socket go: whoever reads /proc/PID/fd holds it for a moment.
+  struct event_actor attempt_by;
   __u8 attempt_address[16];
   __u16 attempt_port;  // 0 = none
   bool announced;      // an event with its port has been sent
@@ -187,7 +189,7 @@ static __always_inline void send_failed_bind(struct names names, __u16 protocol,
     record->head.time_ns = notes->attempt_ns;
     record->local_port = notes->attempt_port;
     __builtin_memcpy(record->local_address, notes->attempt_address, sizeof record->local_address);
-    fill_current(&record->actor);
+    record->actor = notes->attempt_by;
     send(record);
   }
   notes->attempt_port = 0;
@@ -227,6 +229,7 @@ static __always_inline struct socket_notes* note_bind(struct bpf_sock_addr* ctx)
   }
   notes->attempt_port = port;
   notes->attempt_ns = bpf_ktime_get_boot_ns();
+  fill_current(&notes->attempt_by);
   return notes;
 }
 
