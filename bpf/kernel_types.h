@@ -33,6 +33,10 @@ typedef struct {
 } atomic_t;
 
 typedef struct {
+  __s64 counter;
+} atomic64_t;
+
+typedef struct {
   atomic_t refs;
 } refcount_t;
 
@@ -118,6 +122,7 @@ struct sock_common {
   possible_net_t skc_net;
   struct in6_addr skc_v6_daddr;
   struct in6_addr skc_v6_rcv_saddr;
+  atomic64_t skc_cookie;
 };
 
 struct socket;

@@ -312,6 +312,8 @@ static __always_inline void listening(struct bpf_sock_ops* ops, struct bpf_sock*
   struct socket_notes* notes =
       bpf_sk_storage_get(&notes_of, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
   note_creator(notes);
+  // It may have failed to connect before; what it accepts inherits its notes.
+  if (notes) notes->ended = false;
   acted(EVENT_LISTENING, ops, sk, notes);
 }
 
@@ -331,7 +333,10 @@ static __always_inline void connected(struct bpf_sock_ops* ops, const struct soc
 static __always_inline void accepted(struct bpf_sock_ops* ops, const struct sock* sk,
                                      struct socket_notes* notes) {
   bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
-  if (notes) notes->created_ns = bpf_ktime_get_boot_ns();
+  if (notes) {
+    notes->created_ns = bpf_ktime_get_boot_ns();
+    notes->ended = false;  // whatever became of its listener
+  }
   struct socket_event_record* record =
       begin(EVENT_ACCEPTED, names_in_place(sk), IPPROTO_TCP, bpf_get_socket_cookie(ops), notes);
   if (!record) return;
@@ -421,19 +426,21 @@ int on_release(struct bpf_sock* ctx) {
   // The TCP sockets below a Multipath TCP socket tell their own story.
   if (ctx->protocol == IPPROTO_MPTCP) return 1;
   struct socket_notes* notes = bpf_sk_storage_get(&notes_of, ctx, 0, 0);
-  const __u64 cookie = bpf_get_socket_cookie(ctx);
   struct socket_start start;
   const struct names names = names_of(ctx, &start);
-  const struct sock_common* common = names.common;
+  // The next call would give it a cookie.
+  const bool had_cookie = names.common->skc_cookie.counter != 0;
+  const __u64 cookie = bpf_get_socket_cookie(ctx);
   if (notes && notes->attempt_port != 0) send_failed_bind(names, ctx->protocol, cookie, notes);
-  // A connection that was reset has lost its port by now, and still has its peer's.
-  const bool had_peer = ctx->protocol == IPPROTO_TCP && common->skc_dport != 0;
-  if (common->skc_num == 0 && !had_peer && (!notes || !notes->announced)) return 1;
+  // A connection that was reset has lost its port by now, one that its program took the peer from
+  // again (connect() to AF_UNSPEC) its peer's too. The cookie stays: what has none was never told
+  // of, and the recorder passes over what it does not know.
+  if (names.common->skc_num == 0 && !had_cookie) return 1;
   if (notes && notes->ended) return 1;
   struct socket_event_record* record = begin(EVENT_CLOSED, names, ctx->protocol, cookie, notes);
   if (!record) return 1;
   fill_current(&record->actor);
-  if (ctx->protocol == IPPROTO_TCP) fill_totals(record, ctx, common->skc_state);
+  if (ctx->protocol == IPPROTO_TCP) fill_totals(record, ctx, names.common->skc_state);
   send(record);
   if (notes) notes->ended = true;
   return 1;

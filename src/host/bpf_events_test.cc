@@ -236,6 +236,66 @@ TEST_P(BpfEventsTest, SeesAConnectThatIsRefusedAndTheResetThatWasSent) {
   EXPECT_EQ(resets, 1U);
 }
 
+TEST_P(BpfEventsTest, SeesTheEndsOfWhatASocketAcceptsThatFailedToConnectBefore) {
+  constexpr uint16_t kPort = 6201;  // asked for by number, it outlives the failure
+  {
+    const base::Fd server = tcp();
+    ASSERT_EQ(bind_to(server.get(), kPort), 0);
+    ASSERT_NE(connect_to(server.get(), 1), 0);
+    ASSERT_EQ(::listen(server.get(), 8), 0);
+    const base::Fd client = tcp();
+    ASSERT_EQ(connect_to(client.get(), kPort), 0);
+    const base::Fd accepted(::accept(server.get(), nullptr, nullptr));
+    ASSERT_TRUE(accepted.valid());
+  }
+  const auto events = all();
+  EXPECT_EQ(of(events, SocketEventKind::kConnectFailed, kPort).size(), 1U);
+  const auto closed = of(events, SocketEventKind::kClosed, kPort);
+  EXPECT_EQ(closed.size(), 2U) << "the listener's, and that of the connection";
+  for (const auto kind : {SocketEventKind::kListening, SocketEventKind::kAccepted}) {
+    const auto opened = of(events, kind, kPort);
+    ASSERT_EQ(opened.size(), 1U);
+    EXPECT_EQ(std::ranges::count(closed, opened[0].cookie, &SocketEvent::cookie), 1);
+  }
+}
+
+TEST_P(BpfEventsTest, SeesTheEndOfAClientThatTookItsPeerBack) {
+  const base::Fd server = listener();
+  uint16_t client_port = 0;
+  {
+    const base::Fd client = tcp();
+    ASSERT_EQ(connect_to(client.get(), port_of(server.get())), 0);
+    client_port = port_of(client.get());
+    sockaddr nobody{};
+    nobody.sa_family = AF_UNSPEC;
+    ASSERT_EQ(::connect(client.get(), &nobody, sizeof nobody), 0);
+  }
+  const auto events = all();
+  const auto connected = of(events, SocketEventKind::kConnected, client_port);
+  ASSERT_EQ(connected.size(), 1U);
+  // With the peer went the port.
+  const auto closed = of(events, SocketEventKind::kClosed, 0);
+  EXPECT_EQ(std::ranges::count(closed, connected[0].cookie, &SocketEvent::cookie), 1);
+}
+
+TEST_P(BpfEventsTest, ASocketThatWasNeverUsedTellsNothing) {
+  all();
+  uint64_t cookie = 0;
+  {
+    const base::Fd never = tcp();
+    const base::Fd last = listener();
+    socklen_t size = sizeof cookie;
+    ASSERT_EQ(::getsockopt(last.get(), SOL_SOCKET, SO_COOKIE, &cookie, &size), 0);
+  }
+  size_t others = 0;
+  for (const auto& event : all()) {
+    const auto* socket = std::get_if<SocketEvent>(&event);
+    if (socket == nullptr || socket->actor.pid != ::getpid()) continue;
+    if (socket->cookie != cookie) ++others;
+  }
+  EXPECT_EQ(others, 0U);
+}
+
 TEST_P(BpfEventsTest, SeesASocketOnceThatIsLetGoWhileItConnects) {
   const base::Fd server = tcp();
   ASSERT_EQ(bind_to(server.get(), 0), 0);

@@ -356,9 +356,12 @@ void Recorder::name_owner(RecordedSocket& row, const model::SocketEvent& event) 
   if (row.proof != OwnerProof::kNone) {
     row.owner_reason.clear();
   } else if (row.owner_reason.empty()) {
-    row.owner_reason = half_blind_since_us_    ? "between-looks"
-                       : event.created_ns == 0 ? "older-than-recorder"
-                                               : "no-process";
+    // Nobody notes when a client was made; that it connects shows that it was seen to.
+    const bool connects =
+        event.kind == SocketEventKind::kConnected || event.kind == SocketEventKind::kConnectFailed;
+    row.owner_reason = half_blind_since_us_                 ? "between-looks"
+                       : event.created_ns == 0 && !connects ? "older-than-recorder"
+                                                            : "no-process";
   }
 }
 
@@ -366,8 +369,8 @@ void Recorder::open(const model::SocketEvent& event, SocketRole role) {
   auto [at, added] = live_.try_emplace(event.cookie);
   Live& live = at->second;
   RecordedSocket& row = live.row;
-  const bool connects_again =
-      !added && !row.opened_before && role == SocketRole::kOutgoing && row.role == role;
+  const bool seen_to_dial = !added && !row.opened_before && row.role == SocketRole::kOutgoing;
+  const bool connects_again = seen_to_dial && role == SocketRole::kOutgoing;
   if (connects_again) {
     // It was let off its peer in between, of which nobody tells.
     close_at(row, event.time_ns);
@@ -385,7 +388,9 @@ void Recorder::open(const model::SocketEvent& event, SocketRole role) {
   }
   row.cookie = event.cookie;
   change(live);
-  row.role = role;
+  // Two that dial each other at once, or a socket that dials itself, are connected like an accepted
+  // one; who dialled has still dialled.
+  if (!seen_to_dial || role != SocketRole::kIncoming) row.role = role;
   row.local = event.local;
   // A UDP socket that loses its peer again reports none; the last peer is worth more than nothing.
   if (event.remote.port != 0) row.remote = event.remote;

@@ -277,6 +277,27 @@ TEST_F(RecorderTest, ASocketThatConnectsAgainHasTwoConnections) {
   EXPECT_EQ(batch.closed[1].opened_us, at(11).wall_us);
 }
 
+TEST_F(RecorderTest, WhoDialledItselfOrDialledBackAtOnceIsStillTheOneWhoDialled) {
+  auto recorder = make();
+  auto connected = event(SocketEventKind::kConnected, 1, 9);
+  connected.actor = actor(20, "curl");
+  recorder.take(connected);
+  recorder.take(event(SocketEventKind::kAccepted, 1, 9));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.opened.size(), 1U);
+  EXPECT_EQ(batch.opened[0].role, SocketRole::kOutgoing);
+  EXPECT_EQ(recorder.process(batch.opened[0].owner)->command, "curl");
+}
+
+TEST_F(RecorderTest, WhatALookTookForOutgoingBecomesIncomingWhenItsOpeningSaysSo) {
+  auto recorder = make();
+  recorder.resync(inventory({socket(1, 22, model::SocketState::kEstablished)}), at(10));
+  recorder.take(event(SocketEventKind::kAccepted, 1, 10));
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.opened.size(), 1U);
+  EXPECT_EQ(batch.opened[0].role, SocketRole::kIncoming);
+}
+
 TEST_F(RecorderTest, TheSamePidWithAnotherStartIsAnotherProcess) {
   auto recorder = make();
   auto first = event(SocketEventKind::kConnectFailed, 1, 9);
@@ -388,6 +409,21 @@ TEST_F(RecorderTest, SaysWhyNobodyIsNamed) {
   EXPECT_EQ(batch.closed[1].owner_reason, "no-process");
   ASSERT_EQ(batch.opened.size(), 1U);
   EXPECT_EQ(batch.opened[0].owner_reason, "kernel");
+}
+
+TEST_F(RecorderTest, AClientOfNoProcessIsNotTakenForOlderThanTheRecorder) {
+  auto recorder = make();
+  auto connected = event(SocketEventKind::kConnected, 1, 9);
+  connected.created_ns = 0;  // nobody notes when a client is made
+  recorder.take(connected);
+  auto failed = event(SocketEventKind::kConnectFailed, 2, 9);
+  failed.created_ns = 0;
+  recorder.take(failed);
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.opened.size(), 1U);
+  EXPECT_EQ(batch.opened[0].owner_reason, "no-process");
+  ASSERT_EQ(batch.closed.size(), 1U);
+  EXPECT_EQ(batch.closed[0].owner_reason, "no-process");
 }
 
 TEST_F(RecorderTest, WithoutOpeningsEachBatchSaysThatItIsNotWhole) {
