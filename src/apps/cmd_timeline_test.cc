@@ -55,6 +55,21 @@ TEST_F(TimelineCommand, ListsTheNewestFirstWithGapsInTheirPlace) {
   while (!rest.empty()) EXPECT_LE(base::display_width(base::take_until(rest, '\n')), 80U);
 }
 
+TEST_F(TimelineCommand, SaysHowLongAConnectTookToFail) {
+  auto batch = testkit::batch(3600 * kSecondUs + 1);
+  auto failed = testkit::connection(50, 50123, 3000 * kSecondUs);
+  failed.role = model::SocketRole::kConnectFailed;
+  batch.closed = {testkit::closed(failed, 3000 * kSecondUs + 2'500'000)};
+  ASSERT_TRUE(twin.timeline.write(batch));
+  const auto answer = twin.run({"timeline", "50123", "--no-header"});
+  EXPECT_NE(answer.out.find(" 2.5 s  tcp failed "), std::string::npos) << answer.out;
+  const auto page = twin.run({"who", "50123", "--at", "2026-09-21 15:03:21"});
+  EXPECT_NE(page.out.find(", failed after 2.5 s"), std::string::npos) << page.out;
+  // Who was refused at once has no length.
+  const auto refused = twin.run({"timeline", "23", "--no-header"});
+  EXPECT_NE(refused.out.find(" -  tcp refused "), std::string::npos) << refused.out;
+}
+
 TEST_F(TimelineCommand, WritesWholeTimesWithoutATerminal) {
   const auto answer = twin.run({"timeline", "56744", "--no-header"});
   EXPECT_EQ(answer.out,

@@ -63,7 +63,8 @@ std::string line_of(const ports::TimelineRow& row) {
   }
   out += "  " + base::escape_for_terminal(row_holder_in_words(row));
   if (row.owner) out += " (" + std::to_string(row.owner->pid) + ")";
-  if (happening == Happening::kClosed && !socket.opened_before && !socket.close_unseen) {
+  if (happening != Happening::kOpened && !model::has_no_length(socket) && !socket.opened_before &&
+      !socket.close_unseen) {
     out += ", " + lifetime_in_words(*socket.closed_boot_us - socket.opened_boot_us);
   }
   return out + "\n";

@@ -48,6 +48,20 @@ TEST_F(WatchCommand, ShowsWhatHappensInOrder) {
   EXPECT_EQ(answer.err, "Watching; Ctrl-C ends it.\ntwinport: warning: the recorder has ended\n");
 }
 
+TEST_F(WatchCommand, SaysHowLongAConnectTookToFail) {
+  model::WatchBatch batch;
+  model::TimelineRow row;
+  row.socket = testkit::connection(1, 56744, testkit::kSecondUs);
+  row.socket.role = SocketRole::kConnectFailed;
+  row.socket = testkit::closed(row.socket, row.socket.opened_boot_us + 2'500'000);
+  row.owner = testkit::process(7, 4711, "curl");
+  batch.rows = {row};
+  twin.recorder->batches = {batch};
+  const auto answer = twin.run({"watch"});
+  EXPECT_NE(answer.out.find(" ! tcp failed"), std::string::npos) << answer.out;
+  EXPECT_TRUE(answer.out.ends_with("curl (4711), 2.5 s\n")) << answer.out;
+}
+
 TEST_F(WatchCommand, WritesOneDocumentALine) {
   const auto answer = twin.run({"watch", "--json"});
   EXPECT_GOLDEN("cli/watch.jsonl", answer.out);

@@ -24,16 +24,16 @@ constexpr size_t kRowsShown = 8;
 
 std::string times_in_words(const RecordedSocket& socket, int64_t recorded_until_us) {
   const std::string opened = ports::local_time_text(socket.opened_us, 6);
-  if (model::is_moment(socket.role)) return opened;
+  if (model::has_no_length(socket)) return opened;
   std::string out = socket.opened_before ? "since before " + opened : opened;
   if (!socket.closed_us) {
     return out + ", still open at " + ports::local_time_text(recorded_until_us, 0);
   }
   const int64_t lasted_us = *socket.closed_boot_us - socket.opened_boot_us;
-  out += socket.close_unseen    ? ", found gone at " + ports::local_time_text(*socket.closed_us, 6)
-         : socket.opened_before ? ", closed at " + ports::local_time_text(*socket.closed_us, 6)
-                                : ", closed after " + lifetime_in_words(lasted_us);
-  return out;
+  const std::string closed_at = ports::local_time_text(*socket.closed_us, 6);
+  if (socket.close_unseen) return out + ", found gone at " + closed_at;
+  out += socket.role == SocketRole::kConnectFailed ? ", failed " : ", closed ";
+  return out + (socket.opened_before ? "at " + closed_at : "after " + lifetime_in_words(lasted_us));
 }
 
 std::string error_in_words(uint16_t error) {

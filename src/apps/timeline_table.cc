@@ -14,7 +14,7 @@ using model::RecordedSocket;
 using model::SocketRole;
 
 std::string lasted(const RecordedSocket& socket) {
-  if (model::is_moment(socket.role)) return "-";
+  if (model::has_no_length(socket)) return "-";
   if (!socket.closed_boot_us) return "open";
   // A latest guess at either end makes the length one too.
   const char* guess = socket.opened_before || socket.close_unseen ? "~" : "";

@@ -102,6 +102,11 @@ struct RecordedSocket {
   TrafficTotals totals;
 };
 
+/// Whether a length would say nothing of it. A connect may take minutes to fail.
+inline bool has_no_length(const RecordedSocket& socket) {
+  return is_moment(socket.role) && socket.closed_boot_us.value_or(0) <= socket.opened_boot_us;
+}
+
 /// A stretch of wall time in which events were lost or nobody recorded.
 struct RecordedGap {
   uint32_t boot = 0;
