@@ -24,8 +24,6 @@ constexpr uint64_t kSecondNs = 1'000'000'000;
 // Namespaces come and go with containers; a new one is listened to after this long. A listener
 // keeps its namespace alive, so one that nobody lives in any more is let go as soon.
 constexpr uint64_t kRefreshNs = kSecondNs;
-// Two descriptors each; a machine with more namespaces is seen there by looks alone.
-constexpr size_t kNamespacesMax = 200;
 constexpr int kReceiveBytes = 8 << 20;
 
 uint64_t boot_ns() {
@@ -130,7 +128,8 @@ base::Result<bool> Announcements::drain(std::vector<model::Event>& into, size_t 
 
 class DestroyEvents final : public ports::EventSource {
  public:
-  explicit DestroyEvents(std::string why) : why_(std::move(why)) {}
+  DestroyEvents(std::string why, size_t namespaces_max)
+      : why_(std::move(why)), namespaces_max_(namespaces_max) {}
 
   base::Result<void> begin() {
     const auto own = own_net_namespace();
@@ -146,13 +145,14 @@ class DestroyEvents final : public ports::EventSource {
     if (boot_ns() - refreshed_ns_ >= kRefreshNs) refresh();
     const size_t full = into.size() + limit;
     std::optional<base::Error> broken;
-    for (auto& [netns, all] : spaces_) {
-      for (auto& announcements : all) {
-        if (into.size() >= full) return true;
-        const auto more = announcements.drain(into, full - into.size());
-        // The others have something to say all the same.
-        if (!more && !broken) broken = more.error();
-      }
+    // Each time from the one after the last that was heard: nobody talks the others down.
+    auto at = sources_.upper_bound(heard_last_);
+    for (size_t left = sources_.size(); left > 0 && into.size() < full; --left, ++at) {
+      if (at == sources_.end()) at = sources_.begin();
+      heard_last_ = at->first;
+      const auto more = at->second.drain(into, full - into.size());
+      // The others have something to say all the same.
+      if (!more && !broken) broken = more.error();
     }
     if (broken) return std::unexpected(std::move(*broken));
     return into.size() >= full;
@@ -160,9 +160,7 @@ class DestroyEvents final : public ports::EventSource {
 
   model::LossCounters losses() override {
     uint64_t dropped = dropped_before_;
-    for (const auto& [netns, all] : spaces_) {
-      for (const auto& announcements : all) dropped += announcements.dropped();
-    }
+    for (const auto& [source, announcements] : sources_) dropped += announcements.dropped();
     return {.ring_full = dropped, .recursion_misses = 0, .storage_full = 0};
   }
 
@@ -178,16 +176,31 @@ class DestroyEvents final : public ports::EventSource {
         "the time of its closing alone.",
         "Failed connects and binds, refused callers, and the programs behind what ended between "
         "two looks are not seen."};
-    if (out_of_reach_ != 0) {
-      report.complete = false;
-      report.blind_spots.push_back("In " + std::to_string(out_of_reach_) +
-                                   " other network namespaces not even closings are told; it "
-                                   "takes CAP_SYS_ADMIN to listen there.");
-    }
+    add_unheard(report, unheard_.barred, "it takes CAP_SYS_ADMIN to listen there.");
+    add_unheard(report, unheard_.too_many,
+                "at most " + std::to_string(namespaces_max_) + " are listened to.");
+    add_unheard(report, unheard_.failed, "trying to: " + unheard_.why_failed + ".");
     return report;
   }
 
  private:
+  using Source = std::pair<uint32_t, model::Protocol>;
+
+  /// Other namespaces that are not listened to, by why.
+  struct Unheard {
+    size_t barred = 0;
+    size_t too_many = 0;
+    size_t failed = 0;
+    std::string why_failed;  // the first of them
+  };
+
+  static void add_unheard(model::CollectorReport& report, size_t count, const std::string& why) {
+    if (count == 0) return;
+    report.complete = false;
+    report.blind_spots.push_back("In " + std::to_string(count) + " other network namespace" +
+                                 (count == 1 ? "" : "s") + " not even closings are told; " + why);
+  }
+
   base::Result<void> join(uint32_t netns) {
     std::vector<Announcements> all;
     for (const auto protocol : {model::Protocol::kTcp, model::Protocol::kUdp}) {
@@ -195,40 +208,59 @@ class DestroyEvents final : public ports::EventSource {
       if (!joined) return std::unexpected(joined.error());
       all.push_back(std::move(*joined));
     }
-    spaces_.insert_or_assign(netns, std::move(all));
+    sources_.emplace(Source(netns, model::Protocol::kTcp), std::move(all[0]));
+    sources_.emplace(Source(netns, model::Protocol::kUdp), std::move(all[1]));
     return {};
+  }
+
+  base::Result<void> join_other(const NamespaceRef& ref) {
+    const auto fd = open_net_namespace(ref);
+    if (!fd) return std::unexpected(fd.error());
+    return run_in_net_namespace(fd->get(), [&] { return join(ref.inode); });
   }
 
   void refresh() {
     refreshed_ns_ = boot_ns();
     const auto found = find_net_namespaces();
     if (!found) return;
-    out_of_reach_ = 0;
+    leave_ended(*found);
+    unheard_ = {};
     for (const auto& ref : found->namespaces) {
-      if (spaces_.contains(ref.inode)) continue;
-      const auto fd = open_net_namespace(ref);
-      const bool joined =
-          fd && spaces_.size() < kNamespacesMax &&
-          run_in_net_namespace(fd->get(), [&] { return join(ref.inode); }).has_value();
-      if (!joined) ++out_of_reach_;
-    }
-    std::erase_if(spaces_, [&](const auto& space) {
-      const bool stays = space.first == own_ ||
-                         std::ranges::find(found->namespaces, space.first, &NamespaceRef::inode) !=
-                             found->namespaces.end();
-      if (!stays) {
-        for (const auto& announcements : space.second) dropped_before_ += announcements.dropped();
+      if (sources_.contains({ref.inode, model::Protocol::kTcp})) continue;
+      if (sources_.size() >= 2 * namespaces_max_) {
+        ++unheard_.too_many;
+        continue;
       }
+      const auto joined = join_other(ref);
+      // One that ended meanwhile has nothing to tell.
+      if (joined || joined.error().kind == base::ErrorKind::kNotFound) continue;
+      if (joined.error().kind == base::ErrorKind::kPermission) {
+        ++unheard_.barred;
+      } else if (unheard_.failed++ == 0) {
+        unheard_.why_failed = joined.error().message;
+      }
+    }
+  }
+
+  void leave_ended(const NamespaceList& found) {
+    std::erase_if(sources_, [&](const auto& item) {
+      const uint32_t netns = item.first.first;
+      const bool stays =
+          netns == own_ || std::ranges::find(found.namespaces, netns, &NamespaceRef::inode) !=
+                               found.namespaces.end();
+      if (!stays) dropped_before_ += item.second.dropped();
       return !stays;
     });
   }
 
   std::string why_;
-  std::map<uint32_t, std::vector<Announcements>> spaces_;
+  size_t namespaces_max_;
+  std::map<Source, Announcements> sources_;
+  Source heard_last_;
   uint32_t own_ = 0;
   uint64_t refreshed_ns_ = 0;
   uint64_t dropped_before_ = 0;
-  size_t out_of_reach_ = 0;
+  Unheard unheard_;
 };
 
 class NoEvents final : public ports::EventSource {
@@ -253,8 +285,9 @@ class NoEvents final : public ports::EventSource {
 
 }  // namespace
 
-base::Result<std::unique_ptr<ports::EventSource>> make_destroy_events(std::string why) {
-  auto events = std::make_unique<DestroyEvents>(std::move(why));
+base::Result<std::unique_ptr<ports::EventSource>> make_destroy_events(std::string why,
+                                                                      size_t namespaces_max) {
+  auto events = std::make_unique<DestroyEvents>(std::move(why), namespaces_max);
   if (auto begun = events->begin(); !begun) return std::unexpected(begun.error());
   return events;
 }

@@ -5,6 +5,7 @@
 // the report says so. Any user may join the groups of the own network namespace.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -13,9 +14,14 @@
 
 namespace host {
 
+/// Two descriptors each; a machine with more namespaces is seen there by looks alone.
+inline constexpr size_t kNamespacesHeard = 200;
+
 /// `why` is why nothing better is used. Joins the groups in our own network namespace at once (its
-/// failure is the error), and in others as they come and go, as far as rights allow.
-base::Result<std::unique_ptr<ports::EventSource>> make_destroy_events(std::string why);
+/// failure is the error), and in others as they come and go, as far as rights and
+/// `namespaces_max` allow.
+base::Result<std::unique_ptr<ports::EventSource>> make_destroy_events(
+    std::string why, size_t namespaces_max = kNamespacesHeard);
 
 /// Never has an event.
 std::unique_ptr<ports::EventSource> make_no_events(std::string why);

@@ -2,20 +2,82 @@
 #include "host/destroy_events.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <string>
 
 #include <gtest/gtest.h>
 
 #include "base/fd.h"
 #include "host/event_sources.h"
+#include "host/net_namespaces.h"
 
 namespace {
+
+/// A network namespace with a process in it, as long as this lives.
+class OtherNamespace {
+ public:
+  OtherNamespace() {
+    std::array<int, 2> ends{};
+    std::array<int, 2> ready{};
+    EXPECT_EQ(::pipe(ends.data()), 0);
+    EXPECT_EQ(::pipe(ready.data()), 0);
+    pid_ = ::fork();
+    char byte = 0;
+    if (pid_ == 0) {
+      ::close(ends[1]);
+      if (::unshare(CLONE_NEWNET) != 0 || ::write(ready[1], &byte, 1) != 1) ::_exit(1);
+      ::_exit(::read(ends[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    ::close(ends[0]);
+    ::close(ready[1]);
+    until_ = base::Fd(ends[1]);
+    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+    ::close(ready[0]);
+    const std::string path = "/proc/" + std::to_string(pid_) + "/ns/net";
+    fd_ = base::Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  }
+  ~OtherNamespace() {
+    until_.reset();
+    ::waitpid(pid_, nullptr, 0);
+  }
+  OtherNamespace(const OtherNamespace&) = delete;
+  OtherNamespace& operator=(const OtherNamespace&) = delete;
+  [[nodiscard]] const base::Fd& fd() const { return fd_; }
+
+ private:
+  pid_t pid_ = 0;
+  base::Fd until_;
+  base::Fd fd_;
+};
+
+/// The calling thread without a right that it has, as long as this lives.
+class WithoutRight {
+ public:
+  explicit WithoutRight(unsigned capability) {
+    EXPECT_EQ(::syscall(SYS_capget, &header_, before_.data()), 0);
+    auto fewer = before_;
+    fewer[capability / 32].effective &= ~(1U << capability % 32);
+    EXPECT_EQ(::syscall(SYS_capset, &header_, fewer.data()), 0);
+  }
+  ~WithoutRight() { ::syscall(SYS_capset, &header_, before_.data()); }
+  WithoutRight(const WithoutRight&) = delete;
+  WithoutRight& operator=(const WithoutRight&) = delete;
+
+ private:
+  __user_cap_header_struct header_{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, 2> before_{};
+};
 
 class DestroyEventsTest : public testing::Test {
  protected:
@@ -42,6 +104,45 @@ class DestroyEventsTest : public testing::Test {
       }
       ::usleep(1000);
     }
+  }
+
+  /// Makes a UDP socket where `space` is, closes it, and says what its port was.
+  static uint16_t come_and_go(const base::Fd& space) {
+    EXPECT_TRUE(host::enter_net_namespace(space.get()));
+    const base::Fd socket(::socket(AF_INET, SOCK_DGRAM, 0));
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&any), sizeof any), 0);
+    return port_of(socket);
+  }
+  /// Events of the namespace that are heard when each drain takes only one.
+  std::vector<uint16_t> ports_of_one(const base::Fd& space) {
+    seen_.clear();
+    EXPECT_TRUE(events_->drain(seen_, 1));
+    std::vector<uint16_t> out;
+    for (const auto& event : seen_) {
+      const auto& socket = std::get<model::SocketEvent>(event);
+      if (socket.netns == host::net_namespace_inode(space.get())) out.push_back(socket.local.port);
+    }
+    return out;
+  }
+  /// Whether a closing in `quiet` is heard of while `busy` has more to tell than is taken.
+  bool is_heard(const base::Fd& quiet, const base::Fd& busy) {
+    for (int i = 0; i < 200; ++i) come_and_go(busy);
+    for (int heard = 0; heard < 20;) heard += ports_of_one(busy).empty() ? 0 : 1;
+    const uint16_t port = come_and_go(quiet);
+    for (int i = 0; i < 50'000; ++i) {
+      come_and_go(busy);
+      come_and_go(busy);
+      const auto ports = ports_of_one(quiet);
+      if (std::ranges::find(ports, port) != ports.end()) return true;
+    }
+    return false;
+  }
+  static std::string blind_spots_of(const ports::EventSource& events) {
+    std::string out;
+    for (const auto& spot : events.report().blind_spots) out += spot + "\n";
+    return out;
   }
 
   static sockaddr_in loopback() {
@@ -105,6 +206,37 @@ TEST_F(DestroyEventsTest, TellsOfTheClosingOfAUdpSocket) {
   EXPECT_EQ(closed.cookie, cookie);
   EXPECT_EQ(closed.protocol, model::Protocol::kUdp);
   EXPECT_EQ(events_->losses().total(), 0U);
+}
+
+TEST_F(DestroyEventsTest, ABusyNamespaceDoesNotTalkAnotherDown) {
+  const base::Fd here(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+  const OtherNamespace other;
+  auto made = host::make_destroy_events("the test asks for it");
+  ASSERT_TRUE(made) << made.error().message;
+  events_ = std::move(*made);
+  EXPECT_TRUE(is_heard(here, other.fd()));
+  EXPECT_TRUE(is_heard(other.fd(), here));
+  ASSERT_TRUE(host::enter_net_namespace(here.get()));
+}
+
+TEST_F(DestroyEventsTest, ALimitOfOursIsNotCalledALackOfRights) {
+  const OtherNamespace other;
+  const auto limited = host::make_destroy_events("the test asks for it", 1);
+  ASSERT_TRUE(limited) << limited.error().message;
+  const std::string spots = blind_spots_of(**limited);
+  EXPECT_NE(spots.find("at most 1 "), std::string::npos) << spots;
+  EXPECT_EQ(spots.find("CAP_SYS_ADMIN"), std::string::npos) << spots;
+  EXPECT_FALSE((*limited)->report().complete);
+}
+
+TEST_F(DestroyEventsTest, ALackOfRightsIsNamed) {
+  const OtherNamespace other;
+  const WithoutRight barred(CAP_SYS_ADMIN);
+  const auto made = host::make_destroy_events("the test asks for it");
+  ASSERT_TRUE(made) << made.error().message;
+  const std::string spots = blind_spots_of(**made);
+  EXPECT_NE(spots.find("it takes CAP_SYS_ADMIN"), std::string::npos) << spots;
+  EXPECT_EQ(spots.find("at most"), std::string::npos) << spots;
 }
 
 TEST_F(DestroyEventsTest, SaysWhatItCannotSee) {
