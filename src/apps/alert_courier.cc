@@ -90,7 +90,18 @@ void AlertCourier::run() {
 
 void AlertCourier::serve(const CourierRoute& route, Pace& pace) {
   for (const std::string& name : store_.names(route.queue)) {
-    if (stopping() || !deliver(route, name, pace)) return;
+    if (stopping()) return;
+    const auto content = store_.get(route.queue, name);
+    if (!content) {
+      // It stays for whoever can mend it, and those behind it need not wait for that.
+      if (content.error().kind != base::ErrorKind::kNotFound &&
+          unreadable_.insert(route.queue + "/" + name).second) {
+        note("an alert for " + route.queue + " is not delivered: " + content.error().message +
+             "; it stays in the queue, and the others go on");
+      }
+      continue;
+    }
+    if (!deliver(route, name, *content, pace)) return;
     if (auto removed = store_.remove(route.queue, name); !removed) {
       // It would be delivered again and again.
       note(removed.error().message + "; no more alerts are sent to " + route.queue +
@@ -103,15 +114,14 @@ void AlertCourier::serve(const CourierRoute& route, Pace& pace) {
   pace.pause = std::chrono::milliseconds(0);
 }
 
-bool AlertCourier::deliver(const CourierRoute& route, const std::string& name, Pace& pace) {
+bool AlertCourier::deliver(const CourierRoute& route, const std::string& name,
+                           const std::string& content, Pace& pace) {
   if (timing_.now_us() - kOldestUs > time_of(name)) {
     note("an alert for " + route.queue +
          " could not be delivered within three days and is dropped");
     return true;
   }
-  const auto content = store_.get(route.queue, name);
-  if (!content) return content.error().kind == base::ErrorKind::kNotFound;
-  const auto done = route.deliver({name, *content, [this] { return stopping(); }});
+  const auto done = route.deliver({name, content, [this] { return stopping(); }});
   if (done) return true;
   if (stopping()) return false;
   if (done.error().kind == base::ErrorKind::kUsage) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -63,7 +64,8 @@ class AlertCourier {
   void run();
   void serve(const CourierRoute& route, Pace& pace);
   /// Whether the message is done with: delivered, too old, or refused for good.
-  bool deliver(const CourierRoute& route, const std::string& name, Pace& pace);
+  bool deliver(const CourierRoute& route, const std::string& name, const std::string& content,
+               Pace& pace);
   void note(std::string sentence);
   [[nodiscard]] bool stopping();
 
@@ -71,6 +73,7 @@ class AlertCourier {
   std::vector<CourierRoute> routes_;
   CourierTiming timing_;
   std::map<std::string, Pace> paces_;  // by queue; the thread's own
+  std::set<std::string> unreadable_;   // likewise: what was said to be so
 
   std::mutex mutex_;  // what follows
   std::condition_variable changed_;

@@ -1,5 +1,7 @@
 #include "apps/alert_courier.h"
 
+#include <filesystem>
+
 #include <gtest/gtest.h>
 
 #include "testkit/temporary_directory.h"
@@ -101,6 +103,17 @@ TEST_F(Courier, WhatWasNotDeliveredStaysForTheNextRun) {
   failures = 0;
   EXPECT_TRUE(run({route()}).empty());
   EXPECT_EQ(delivered, std::vector<std::string>{"1-a one"});
+}
+
+TEST_F(Courier, GoesOnPastAnAlertThatCannotBeRead) {
+  ASSERT_TRUE(store.put("hook", "2-b", "two"));
+  std::filesystem::create_directories(folder.path() + "/alerts/queue/hook/1-a.json");
+  ASSERT_EQ(store.names("hook").size(), 2U);
+  const auto notices = run({route()});
+  EXPECT_EQ(delivered, std::vector<std::string>{"2-b two"});
+  ASSERT_EQ(notices.size(), 1U);
+  EXPECT_NE(notices[0].find("stays in the queue"), std::string::npos) << notices[0];
+  EXPECT_EQ(store.names("hook").size(), 1U);
 }
 
 TEST_F(Courier, OneThatFailsKeepsNoOtherWaiting) {

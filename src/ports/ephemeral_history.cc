@@ -35,16 +35,20 @@ EphemeralHistoryMeter::EphemeralHistoryMeter(model::TimeWindow window, int64_t k
 
 void EphemeralHistoryMeter::add(const model::RecordedSocket& socket,
                                 const model::RecordedProcess* owner) {
-  if (!policy_.hands_out(socket.local.port) || is_moment(socket.role)) return;
-  const bool udp = socket.protocol == model::Protocol::kUdp;
+  // An attempt has its port as long as nobody answers, which may be minutes.
+  const bool attempt = socket.role == model::SocketRole::kConnectFailed;
+  if (!policy_.hands_out(socket.local.port) || (is_moment(socket.role) && !attempt)) return;
+  const bool udp = socket.protocol == model::Protocol::kUdp && !attempt;
   const bool tcp_client = socket.protocol == model::Protocol::kTcp &&
-                          socket.role == model::SocketRole::kOutgoing && socket.remote.port != 0;
+                          (socket.role == model::SocketRole::kOutgoing || attempt) &&
+                          socket.remote.port != 0;
   if (!udp && !tcp_client) return;
   const bool opened_here = socket.opened_us >= window_.from_us &&
                            socket.opened_us <= window_.until_us && !socket.opened_before;
   Life life{.opened_us = opened_here ? socket.opened_us : window_.from_us - 1,
             .closed_us = socket.closed_us.value_or(kNever),
-            .port = socket.local.port};
+            .port = socket.local.port,
+            .rests = !attempt};
   if (opened_here) {
     std::string program;
     if (owner != nullptr) program = owner->exe.empty() ? owner->command : owner->exe;
@@ -103,7 +107,8 @@ void EphemeralHistoryMeter::measure_use(std::vector<Life>& lives, DestinationHis
     const bool again = i + 1 < lives.size() && lives[i + 1].port == lives[i].port;
     const int64_t next_us = again ? lives[i + 1].opened_us : kNever;
     const int64_t closed_us = std::min(lives[i].closed_us, next_us);
-    const int64_t rested_us = std::min(closed_us + kPortRestUs, next_us);
+    const int64_t rest_us = lives[i].rests ? kPortRestUs : 0;
+    const int64_t rested_us = std::min(closed_us + rest_us, next_us);
     const int64_t opened_us = std::max(lives[i].opened_us, window_.from_us);
     if (rested_us < window_.from_us) continue;
     const int32_t open = closed_us < opened_us ? 0 : 1;

@@ -95,6 +95,7 @@ class EphemeralHistoryMeter {
     int64_t closed_us = 0;
     uint32_t destination = 0;
     uint16_t port = 0;
+    bool rests = true;  ///< may be in time-wait when it is closed
   };
   struct Destination {
     model::IpAddress local;

@@ -48,6 +48,18 @@ TEST(EphemeralHistory, CountsAPortUntilItHasRested) {
   EXPECT_EQ(one.use[59], 0U);
 }
 
+TEST(EphemeralHistory, AnAttemptHasItsPortUntilItFails) {
+  EphemeralHistoryMeter meter(kHour, kLongAgo, policy());
+  auto attempt = connection(40000, 60, 179);
+  attempt.role = model::SocketRole::kConnectFailed;
+  meter.add(attempt, nullptr);
+  const auto one = meter.measure().destinations.at(0);
+  EXPECT_EQ(one.peak, 1U);
+  EXPECT_EQ(one.use[0], 0U);
+  EXPECT_EQ(one.use[2], 1U);
+  EXPECT_EQ(one.use[3], 0U);  // nothing of it rests
+}
+
 TEST(EphemeralHistory, WhatIsOpenStillCountsToTheEnd) {
   EphemeralHistoryMeter meter(kHour, kLongAgo, policy());
   meter.add(connection(40000, 600, std::nullopt), nullptr);
@@ -82,7 +94,7 @@ TEST(EphemeralHistory, LeavesOutWhatHasNothingToDoWithTheRange) {
   served.role = model::SocketRole::kIncoming;
   meter.add(served, nullptr);
   auto failed = connection(40000, 0, 1);
-  failed.role = model::SocketRole::kConnectFailed;
+  failed.role = model::SocketRole::kBindFailed;
   meter.add(failed, nullptr);
   EXPECT_TRUE(meter.measure().destinations.empty());
   EXPECT_TRUE(meter.measure().burners.empty());

@@ -4,8 +4,8 @@
 // the median of the slopes between all pairs of parts (Theil and Sen), with its 95 % interval by
 // Kendall's statistic. Growth is claimed only where the whole interval is above zero, and the time
 // to the end is told as the span that the interval gives. It assumes that use goes on as it did; it
-// knows of no day and no week, and parts that depend on each other (ports held for long) make the
-// interval look narrower than it is.
+// knows of no day and no week. Parts that depend on each other (ports held for long) widen the
+// interval as those of an autoregressive series of the first order would.
 #pragma once
 
 #include <array>

@@ -1,6 +1,7 @@
 #include "ports/use_forecast.h"
 
 #include <algorithm>
+#include <array>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -45,6 +46,39 @@ TEST(UseForecast, NoiseWidensTheSpanAndClaimsNothing) {
   EXPECT_GT(claimed, 2);
 }
 
+/// Of 300 histories, how many are called a trend.
+int claimed_of_300(auto history) {
+  int claimed = 0;
+  for (int run = 0; run < 300; ++run) {
+    const auto found = forecast_use(history(), kAllKnown, kMinuteUs, 600);
+    claimed += found.trend != Trend::kUnclear ? 1 : 0;
+  }
+  return claimed;
+}
+
+TEST(UseForecast, PortsHeldForLongMakeNoTrendOfChance) {
+  std::mt19937 random(7);
+  // Five ports a second, each counted for a minute, in parts of ten seconds.
+  std::poisson_distribution<int> opened(50);
+  EXPECT_LT(claimed_of_300([&] {
+              std::array<int, kUseParts + 6> made{};
+              for (int& one : made) one = opened(random);
+              return parts([&](size_t i) {
+                int sum = 0;
+                for (size_t j = 0; j < 6; ++j) sum += made[i + j];
+                return sum;
+              });
+            }),
+            30);
+  // A walk without aim: what comes next is what was, and chance.
+  std::uniform_int_distribution<int> step(-20, 20);
+  EXPECT_LT(claimed_of_300([&] {
+              int now = 2000;
+              return parts([&](size_t) { return now += step(random); });
+            }),
+            90);
+}
+
 TEST(UseForecast, OneBurstIsNoTrend) {
   const auto found =
       forecast_use(parts([](size_t i) { return i == 59 ? 5000 : 100; }), kAllKnown, kMinuteUs, 1);
@@ -64,10 +98,11 @@ TEST(UseForecast, SaysWhenThereIsTooLittleOrLess) {
 
 TEST(UseForecast, LeavesOutWhatIsNotKnown) {
   // Use seems to grow while little of it is known yet; what is known is steady.
-  const auto use = parts([](size_t i) { return std::min<size_t>(i, 45) * 10; });
-  EXPECT_EQ(forecast_use(use, kAllKnown, kMinuteUs, 100).trend, Trend::kGrowing);
+  const auto use = parts([](size_t i) { return std::min<size_t>(i, 49) * 10; });
+  EXPECT_GT(forecast_use(use, kAllKnown, kMinuteUs, 100).ports_per_hour, 0);
   KnownParts known = kAllKnown;
-  for (size_t i = 0; i < 45; ++i) known.reset(i);
+  for (size_t i = 0; i < 49; ++i) known.reset(i);
+  EXPECT_EQ(forecast_use(use, known, kMinuteUs, 100).ports_per_hour, 0);
   EXPECT_EQ(forecast_use(use, known, kMinuteUs, 100).trend, Trend::kUnclear);
   EXPECT_EQ(forecast_use(use, {}, kMinuteUs, 100).trend, Trend::kTooShort);
 }
