@@ -57,7 +57,8 @@ class Explain(harness.SystemTest):
         self.assertEqual(page["registrations"], [])
         self.assertTrue(page["facts"]["own"]["ephemeral"])
         self.assertFalse(page["facts"]["rfc_and_kernel_differ"])
-        self.assertGreaterEqual(len(page["absence"]["reasons"]), 2)
+        if not page["held"]:  # by a test in another namespace
+            self.assertGreaterEqual(len(page["absence"]["reasons"]), 2)
 
     @harness.needs_root
     def test_both_truths_are_told_where_rfc_and_kernel_differ(self):
