@@ -266,7 +266,9 @@ base::Result<void> BpfCollector::read_both(const ports::InventoryRequest& reques
       request.all_namespaces ? namespaces() : list_namespaces(false);
   base::Result<void> tables;
   if (list) {
-    tables = read_listed_namespaces(*list, whole_reader(request), raw);
+    tables = read_listed_namespaces(*list, whole_reader(request), raw, worker.joinable() ? 1 : 0);
+    // The descriptors take longer, so there is time for this.
+    raw.ref_index.emplace(raw.listed_refs);
   } else {
     tables = std::unexpected(list.error());
   }

@@ -206,11 +206,12 @@ base::Result<void> read_each_namespace(bool all_namespaces, const TableFunction&
 }
 
 base::Result<void> read_listed_namespaces(const NamespaceList& list, const TableFunction& read,
-                                          ports::RawInventory& into) {
+                                          ports::RawInventory& into, unsigned others) {
   const std::span<const NamespaceRef> refs = list.namespaces;
   const bool own_wanted = !refs.empty() && refs.front().own;
   ForeignReader foreign(refs.subspan(own_wanted ? 1 : 0), read);
-  foreign.start();
+  const bool own_first = std::thread::hardware_concurrency() <= 1 + others;
+  if (!own_first) foreign.start();
   base::Result<void> result;
   if (own_wanted) {
     TablePart part;
@@ -219,6 +220,7 @@ base::Result<void> read_listed_namespaces(const NamespaceList& list, const Table
     append(std::move(part), into);
     into.namespaces.push_back(std::move(own));
   }
+  if (own_first) foreign.start();
   const std::vector<uint32_t> gone = foreign.finish(into);
   if (!gone.empty()) read_those_that_live_on(gone, read, into);
   if (result) report_unread(list, into);

@@ -33,9 +33,10 @@ base::Result<NamespaceList> list_namespaces(bool all_namespaces);
 /// Applies `read` to each namespace of the list: to our own, if that is the first, in the calling
 /// thread, and to the others in worker threads that enter them. Appends what they read, the
 /// namespaces with their port policies, and to the report what was left out. An error is that of
-/// our own namespace.
+/// our own namespace. `others` of the caller's threads are at work meanwhile: where no core is
+/// left, our own namespace comes first, so that more threads do not keep those from getting on.
 base::Result<void> read_listed_namespaces(const NamespaceList& list, const TableFunction& read,
-                                          ports::RawInventory& into);
+                                          ports::RawInventory& into, unsigned others = 0);
 
 /// Applies `read` to our own namespace, in the calling thread, and to each other one that has a
 /// name or a process, in worker threads that enter it. Appends what they read, the namespaces with

@@ -1,7 +1,6 @@
 #include "ports/merge.h"
 
 #include <algorithm>
-#include <bit>
 #include <iterator>
 #include <map>
 #include <span>
@@ -21,13 +20,7 @@ using model::Owner;
 using model::Socket;
 using model::SocketState;
 
-constexpr uint32_t kNone = 0xFFFFFFFF;
-
-// Fibonacci hashing: numbers of sockets made one after another are consecutive, and multiplying
-// spreads them. A table has a power of two of slots, of which at most half are in use, so that
-// linear probing ends. (A fixed number of buckets here is what makes `ss -p` quadratic.)
-size_t spread(uint64_t number) { return (number * 0x9E3779B97F4A7C15U) >> 20U; }
-size_t slots_for(size_t count) { return std::bit_ceil(count * 2 + 1); }
+constexpr uint32_t kNone = RefIndex::kNone;
 
 // Holders by inode, but for those in use already: open addressing over chains, so that a hundred
 // thousand descriptors cost two flat arrays and no allocation each.
@@ -60,36 +53,6 @@ class HolderIndex {
   size_t mask_;
   std::vector<uint32_t> heads_;
   std::vector<uint32_t> next_;
-};
-
-// References of the tables by cookie, and which socket each has become.
-class RefIndex {
- public:
-  explicit RefIndex(const std::vector<ListedRef>& refs)
-      : mask_(slots_for(refs.size()) - 1), slots_(mask_ + 1) {
-    for (const auto& ref : refs) slots_[slot_of(ref.cookie)].cookie = ref.cookie;
-  }
-
-  /// The socket of the reference with this cookie, kNone as long as it has none; nullptr when there
-  /// is no such reference.
-  uint32_t* find(uint64_t cookie) {
-    Slot& slot = slots_[slot_of(cookie)];
-    return cookie != 0 && slot.cookie == cookie ? &slot.socket : nullptr;
-  }
-
- private:
-  struct Slot {
-    uint64_t cookie = 0;
-    uint32_t socket = kNone;
-  };
-  [[nodiscard]] size_t slot_of(uint64_t cookie) const {
-    size_t slot = spread(cookie) & mask_;
-    while (slots_[slot].cookie != 0 && slots_[slot].cookie != cookie) slot = (slot + 1) & mask_;
-    return slot;
-  }
-
-  size_t mask_;
-  std::vector<Slot> slots_;
 };
 
 // Numbers processes by first appearance. A pid with another start time is another process.
@@ -192,15 +155,17 @@ Holding explain_by_state(const Socket& socket) {
   return Holding::kUnknown;
 }
 
-void apply_evidence(Inventory& inventory, std::span<const HoldingEvidence> evidence) {
+/// Answers whether a socket has turned out to be gone.
+bool apply_evidence(std::span<Socket> sockets, std::span<const HoldingEvidence> evidence) {
   std::unordered_map<uint64_t, Holding> found;
   for (const auto& one : evidence) found.emplace(one.inode, one.holding);
-  for (auto& socket : inventory.sockets) {
+  bool vanished = false;
+  for (auto& socket : sockets) {
     if (socket.holding != Holding::kUnknown || socket.inode == 0) continue;
     if (const auto at = found.find(socket.inode); at != found.end()) socket.holding = at->second;
+    vanished |= socket.holding == Holding::kVanished;
   }
-  std::erase_if(inventory.sockets,
-                [](const Socket& socket) { return socket.holding == Holding::kVanished; });
+  return vanished;
 }
 
 std::vector<Socket> ownerless_of(const Inventory& inventory) {
@@ -229,19 +194,24 @@ class SecondLook {
   SecondLook& operator=(const SecondLook&) = delete;
   ~SecondLook() { wait(); }
 
-  base::Result<void> add_to(Inventory& inventory) {
+  /// Only the first `count` sockets can be in question.
+  base::Result<void> add_to(Inventory& inventory, size_t count) {
     wait();
     if (!evidence_) return std::unexpected(evidence_.error());
     if (ownerless_.empty()) return {};
+    const auto sockets = std::span(inventory.sockets).first(count);
     std::vector<bool> used(late_.size());
     const HolderIndex index(late_, used);
     ProcessNumbers numbers(inventory.processes);
-    for (auto& socket : inventory.sockets) {
+    for (auto& socket : sockets) {
       if (socket.holding == Holding::kUnknown && socket.inode != 0) {
         add_owners(inventory, numbers, socket, late_, index, used);
       }
     }
-    apply_evidence(inventory, *evidence_);
+    if (apply_evidence(sockets, *evidence_)) {
+      std::erase_if(inventory.sockets,
+                    [](const Socket& socket) { return socket.holding == Holding::kVanished; });
+    }
     return {};
   }
 
@@ -290,10 +260,13 @@ struct HeldRefs {
 };
 
 /// Goes through the descriptors in their order, which is kind to the caches.
-HeldRefs find_held_refs(const RawInventory& raw, ProcessNumbers& numbers, std::vector<bool>& used) {
+HeldRefs find_held_refs(RawInventory& raw, ProcessNumbers& numbers, std::vector<bool>& used) {
   HeldRefs found;
   if (raw.listed_refs.empty()) return found;
-  RefIndex index(raw.listed_refs);
+  if (!raw.ref_index || raw.ref_index->count() != raw.listed_refs.size()) {
+    raw.ref_index.emplace(raw.listed_refs);
+  }
+  RefIndex& index = *raw.ref_index;
   found.first_holders.reserve(raw.listed_refs.size());
   for (uint32_t i = 0; i < raw.holders.size(); ++i) {
     const Holder& holder = raw.holders[i];
@@ -440,11 +413,13 @@ base::Result<Inventory> take_inventory(SocketSource& sockets, ProcessSource& pro
   auto raw = sockets.read(request);
   if (!raw) return std::unexpected(raw.error());
   Join join(std::move(*raw));
+  // The others are held, and as our own programs tell of them.
+  const size_t in_question = join.first_step().sockets.size();
   SecondLook second(sockets, ownerless_of(join.first_step()));
   Inventory inventory = join.finish();
   read_processes(processes, inventory.processes);
   const size_t known = inventory.processes.size();
-  if (auto looked = second.add_to(inventory); !looked) {
+  if (auto looked = second.add_to(inventory, in_question); !looked) {
     // What was seen stands; only what a second look would have told stays unknown.
     inventory.report.complete = false;
     inventory.report.blind_spots.push_back(
@@ -454,7 +429,8 @@ base::Result<Inventory> take_inventory(SocketSource& sockets, ProcessSource& pro
   }
   sockets.end_look();
   read_processes(processes, std::span(inventory.processes).subspan(known));
-  for (auto& socket : inventory.sockets) {
+  const size_t left = std::min(in_question, inventory.sockets.size());
+  for (auto& socket : std::span(inventory.sockets).first(left)) {
     // Some collectors cannot help reading timers; an answer must not depend on the collector.
     if (!request.tcp_detail) socket.timer = model::TimerKind::kOff;
     if (inventory.report.processes_hidden > 0 && socket.holding == Holding::kUnknown &&

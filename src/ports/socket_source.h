@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "model/inventory.h"
+#include "ports/ref_index.h"
 
 namespace ports {
 
@@ -30,18 +31,12 @@ struct SeenProcess {
   std::string command;  ///< comm of the thread group's leader, raw bytes
 };
 
-/// A socket that the kernel's tables list and of which nothing more was read, since somebody must
-/// hold a descriptor for it, through which all else is seen.
-struct ListedRef {
-  uint64_t cookie = 0;
-  uint32_t netns = 0;
-  model::Protocol protocol = model::Protocol::kTcp;
-};
-
 /// The kernel's socket tables and everybody's descriptors, not yet joined.
 struct RawInventory {
   std::vector<model::Socket> listed;   ///< from the kernel's tables; cookie or inode set
   std::vector<ListedRef> listed_refs;  ///< likewise, no socket in both; only with `held`
+  /// Of `listed_refs`, where the source had time to make it; it may lack those that came last.
+  std::optional<RefIndex> ref_index;
   struct LookedUp {
     std::vector<model::Socket> sockets;  ///< what has gone since is left out
     size_t unread = 0;                   ///< so many could not be looked up again
