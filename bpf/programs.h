@@ -17,7 +17,7 @@ struct narrowing {
   bool own_namespace_only;         // descriptors alone: of the thread that reads them
   bool asked_only;                 // sockets that were asked for
   bool some_by_inode;              // descriptors alone: some of those by inode
-  bool facts_always;               // tables alone: also of sockets that a descriptor must lead to
+  bool facts_always;               // tables alone: also of sockets that a descriptor should lead to
 };
 
 // ---- descriptors

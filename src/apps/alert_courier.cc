@@ -97,7 +97,8 @@ void AlertCourier::serve(const CourierRoute& route, Pace& pace) {
       if (content.error().kind != base::ErrorKind::kNotFound &&
           unreadable_.insert(route.queue + "/" + name).second) {
         note("an alert for " + route.queue + " is not delivered: " + content.error().message +
-             "; it stays in the queue, and the others go on");
+             "; it stays in the queue until the file can be read or is removed, and the "
+             "others go on");
       }
       continue;
     }

@@ -125,7 +125,7 @@ class BpfSockets {
   static base::Result<BpfSockets> load(bool tables);
 
   /// From here on, walks come by what the request covers, and nothing is asked for. Tables have the
-  /// facts of a socket that some descriptor must lead to only with `facts_always`.
+  /// facts of a socket that some descriptor should lead to only with `facts_always`.
   void narrow_to(const ports::InventoryRequest& request, bool facts_always);
   /// From here on, tables show sockets with these cookies, always with facts; or all sockets, if
   /// that is more than the kernel is to remember. What was asked for since narrow_to() stays.

@@ -35,7 +35,8 @@ EphemeralHistoryMeter::EphemeralHistoryMeter(model::TimeWindow window, int64_t k
 
 void EphemeralHistoryMeter::add(const model::RecordedSocket& socket,
                                 const model::RecordedProcess* owner) {
-  // An attempt has its port as long as nobody answers, which may be minutes.
+  // An attempt has its port as long as nobody answers, which may be minutes; there is no time-wait
+  // after it.
   const bool attempt = socket.role == model::SocketRole::kConnectFailed;
   if (!policy_.hands_out(socket.local.port) || (is_moment(socket.role) && !attempt)) return;
   const bool udp = socket.protocol == model::Protocol::kUdp && !attempt;
