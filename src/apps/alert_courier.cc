@@ -25,12 +25,21 @@ AlertCourier::AlertCourier(disk::AlertStore store, std::vector<CourierRoute> rou
       thread_([this] { run(); }) {}
 
 AlertCourier::~AlertCourier() {
+  stop();
+  thread_.join();
+}
+
+void AlertCourier::stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+}
+
+bool AlertCourier::ended() {
+  const std::lock_guard lock(mutex_);
+  return ended_;
 }
 
 void AlertCourier::wake() {
@@ -86,6 +95,7 @@ void AlertCourier::run() {
     }
     idle_ = false;
   }
+  ended_ = true;
 }
 
 void AlertCourier::serve(const CourierRoute& route, Pace& pace) {

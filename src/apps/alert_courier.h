@@ -42,13 +42,17 @@ class AlertCourier {
  public:
   /// Begins at once with what waits from an earlier run.
   AlertCourier(disk::AlertStore store, std::vector<CourierRoute> routes, CourierTiming timing);
-  /// Gives up what is under way; it stays in its queue.
+  /// Gives up what is under way, which stays in its queue, and waits until that has happened.
   ~AlertCourier();
   AlertCourier(const AlertCourier&) = delete;
   AlertCourier& operator=(const AlertCourier&) = delete;
 
   /// There is something new in a queue.
   void wake();
+  /// Asks it to give up and to end, and waits for neither.
+  void stop();
+  /// Whether it has ended, so that its destruction waits for nothing.
+  [[nodiscard]] bool ended();
   /// Sentences about what could not be delivered, since the last call. Any thread.
   std::vector<std::string> take_notices();
   /// Waits until every queue is empty or a try has failed. For tests.
@@ -78,6 +82,7 @@ class AlertCourier {
   std::mutex mutex_;  // what follows
   std::condition_variable changed_;
   bool stop_ = false;
+  bool ended_ = false;
   bool woken_ = true;
   bool idle_ = false;
   std::vector<std::string> notices_;

@@ -1,6 +1,8 @@
 #include "apps/alert_courier.h"
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -114,6 +116,23 @@ TEST_F(Courier, GoesOnPastAnAlertThatCannotBeRead) {
   ASSERT_EQ(notices.size(), 1U);
   EXPECT_NE(notices[0].find("stays in the queue"), std::string::npos) << notices[0];
   EXPECT_EQ(store.names("hook").size(), 1U);
+}
+
+TEST_F(Courier, StopsWithoutBeingWaitedFor) {
+  ASSERT_TRUE(store.put("hook", "1-a", "one"));
+  std::atomic<bool> begun = false;
+  const CourierRoute endless{"hook", [&begun](const Delivery& delivery) -> base::Result<void> {
+                               begun = true;
+                               while (!delivery.given_up()) std::this_thread::yield();
+                               return base::fail(ErrorKind::kIo, "it was given up");
+                             }};
+  AlertCourier courier(store, {endless}, timing());
+  while (!begun) std::this_thread::yield();
+  EXPECT_FALSE(courier.ended());
+  courier.stop();
+  while (!courier.ended()) std::this_thread::yield();
+  EXPECT_EQ(store.names("hook").size(), 1U);
+  EXPECT_TRUE(courier.take_notices().empty());
 }
 
 TEST_F(Courier, OneThatFailsKeepsNoOtherWaiting) {

@@ -62,7 +62,8 @@ bool is_refusal(int status) {
          status != 408 && status != 429;
 }
 
-base::Result<void> post(const model::AlertSink& sink, const Delivery& delivery, int64_t now_us) {
+base::Result<void> post(const model::AlertSink& sink, const Delivery& delivery, int64_t now_us,
+                        const net::NameResolver& resolver) {
   const auto url = format::parse_http_url(sink.url);
   if (!url) return base::fail(base::ErrorKind::kIo, url.error().message);
   // Read each time: it may be changed while we run.
@@ -73,6 +74,7 @@ base::Result<void> post(const model::AlertSink& sink, const Delivery& delivery, 
   request.body = delivery.content;
   request.ca_file = sink.ca_file;
   request.given_up = delivery.given_up;
+  request.resolver = resolver;
   request.headers = {{"Twinport-Alert", delivery.name},
                      {"Twinport-Signature",
                       net::webhook_signature(*secret, now_us / kSecondUs, delivery.content)}};
@@ -96,7 +98,7 @@ AlertDesk::AlertDesk(Context& context)
   engine_ = std::make_unique<ports::AlertEngine>(config_.settings, store_.read_facts());
   engine_->set_packages_known(machine_.has_package_lists());
   read_expectations();
-  start_courier();
+  change_courier();
 }
 
 std::string AlertDesk::config_file() const { return context_.config_directory + "/alerts.toml"; }
@@ -160,6 +162,14 @@ void AlertDesk::read_expectations() {
   expectations_ = std::move(expectations);
 }
 
+// One that is in the middle of something ends in its own time, for which the recorder cannot wait;
+// and two at once would deliver twice.
+void AlertDesk::change_courier() {
+  if (courier_ != nullptr && !courier_->ended()) return courier_->stop();
+  courier_is_stale_ = false;
+  start_courier();
+}
+
 void AlertDesk::start_courier() {
   courier_.reset();
   std::vector<CourierRoute> routes;
@@ -172,7 +182,7 @@ void AlertDesk::start_courier() {
       continue;
     }
     routes.push_back({sink.name, [sink, this](const Delivery& delivery) {
-                        return post(sink, delivery, machine_.clocks().wall_us);
+                        return post(sink, delivery, machine_.clocks().wall_us, resolver_);
                       }});
   }
   if (routes.empty()) return;
@@ -207,15 +217,17 @@ void AlertDesk::step() {
       engine_->set_namespaces(before->namespaces());
       if (judge_ != nullptr) engine_->judge_by(judge_.get());
       read_expectations();
-      start_courier();
+      courier_is_stale_ = true;
     }
   }
   const std::vector<model::Alert> alerts = engine_->take_alerts(now_us);
   tell_all(alerts);
   // After the queues: told twice is better than never.
   if (!alerts.empty() || now_us - saved_us_ >= kSaveEveryUs || now_us < saved_us_) save();
-  if (courier_ == nullptr) return;
-  for (const std::string& notice : courier_->take_notices()) context_.warn(notice);
+  if (courier_ != nullptr) {
+    for (const std::string& notice : courier_->take_notices()) context_.warn(notice);
+  }
+  if (courier_is_stale_) change_courier();
 }
 
 void AlertDesk::finish() {
@@ -282,7 +294,7 @@ void AlertDesk::queue(const model::AlertSink& sink, const model::Alert& alert) {
   if (*dropped > 0) {
     warn_once("too many alerts wait for " + sink.name + "; the oldest are dropped");
   }
-  courier_->wake();
+  if (courier_ != nullptr) courier_->wake();
 }
 
 void AlertDesk::warn_once(const std::string& sentence) {

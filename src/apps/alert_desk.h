@@ -15,6 +15,7 @@
 #include "disk/alert_store.h"
 #include "model/alert_settings.h"
 #include "model/clock_history.h"
+#include "net/name_resolver.h"
 #include "ports/alert_engine.h"
 #include "ports/recorder.h"
 
@@ -45,6 +46,7 @@ class AlertDesk {
 
   void read_configuration();
   void read_expectations();
+  void change_courier();
   void start_courier();
   [[nodiscard]] std::string fingerprint() const;
   [[nodiscard]] bool is_muted(const model::Alert& alert) const;
@@ -65,7 +67,9 @@ class AlertDesk {
   std::unique_ptr<LoadedExpectations> expectations_;
   std::unique_ptr<ports::Judge> judge_;
   std::unique_ptr<ports::AlertEngine> engine_;
-  std::unique_ptr<AlertCourier> courier_;
+  net::NameResolver resolver_;
+  std::unique_ptr<AlertCourier> courier_;  // none: nothing is to be delivered
+  bool courier_is_stale_ = true;           // it was begun with the configuration of before
   std::string fingerprint_;
   std::string last_warning_;
   int64_t checked_us_ = 0;

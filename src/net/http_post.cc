@@ -1,6 +1,5 @@
 #include "net/http_post.h"
 
-#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -41,7 +40,6 @@ struct Call {
 };
 using Context = std::unique_ptr<SSL_CTX, Call<SSL_CTX_free>>;
 using Session = std::unique_ptr<SSL, Call<SSL_free>>;
-using Addresses = std::unique_ptr<addrinfo, Call<freeaddrinfo>>;
 
 std::string tls_error() {
   std::array<char, 256> text{};
@@ -87,26 +85,21 @@ class Exchange {
   }
 
   Result<void> connect() {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
-    addrinfo* found = nullptr;
-    const int error = ::getaddrinfo(post_.url.host.c_str(), std::to_string(post_.url.port).c_str(),
-                                    &hints, &found);
-    if (error != 0) return fail(std::string("its address was not found: ") + gai_strerror(error));
-    const Addresses addresses(found);
+    const auto addresses =
+        post_.resolver.resolve(post_.url.host, post_.url.port, deadline_, post_.given_up);
+    if (!addresses) return fail(addresses.error().message);
     Result<void> last = fail("it has no address");
-    for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-      last = connect_to(*one);
+    for (const SocketAddress& one : *addresses) {
+      last = connect_to(one);
       if (last) return last;
     }
     return last;
   }
 
-  Result<void> connect_to(const addrinfo& address) {
-    socket_ = base::Fd(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  Result<void> connect_to(const SocketAddress& address) {
+    socket_ = base::Fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket_.valid()) return base::fail_errno("make a socket", errno);
-    if (::connect(socket_.get(), address.ai_addr, address.ai_addrlen) == 0) return {};
+    if (::connect(socket_.get(), address.get(), address.size) == 0) return {};
     if (errno != EINPROGRESS) return fail(base::fail_errno("connect", errno).error().message);
     if (auto done = wait(POLLOUT); !done) return done;
     int outcome = 0;

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "format/http_url.h"
+#include "net/name_resolver.h"
 
 namespace net {
 
@@ -18,9 +19,10 @@ struct HttpPost {
   std::vector<std::pair<std::string, std::string>> headers;  ///< besides the usual ones
   std::string body;
   std::string ca_file;      ///< who may vouch for the other side; "" = the system's list
-  int timeout_ms = 10'000;  ///< for all of it
+  int timeout_ms = 10'000;  ///< for all of it, with looking up the host
   /// Asked every now and then; true ends it with an error.
   std::function<bool()> given_up = [] { return false; };
+  NameResolver resolver{};  ///< shared by posts that follow each other
 };
 
 /// The status that the other side answered. An error says how far it came.

@@ -127,6 +127,32 @@ TEST(HttpPost, EndsWhenItIsGivenUp) {
   EXPECT_NE(status.error().message.find("given up"), std::string::npos) << status.error().message;
 }
 
+TEST(HttpPost, LooksUpTheHostWithinItsTime) {
+  const OneAnswer server("");
+  HttpPost post = server.post();
+  post.url.host = "hooks.example";
+  post.resolver = NameResolver([](const std::string& host, uint16_t) {
+    return base::fail(base::ErrorKind::kIo, "nobody knows " + host);
+  });
+  auto status = http_post(post);
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message.find(": nobody knows hooks.example"), std::string::npos)
+      << status.error().message;
+  std::atomic<bool> answers = false;
+  post.resolver = NameResolver([&answers](const std::string& host, uint16_t) {
+    answers.wait(false);
+    return base::fail(base::ErrorKind::kIo, "nobody knows " + host);
+  });
+  post.timeout_ms = 0;
+  status = http_post(post);
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message.find("no answer in time"), std::string::npos)
+      << status.error().message;
+  answers = true;
+  answers.notify_all();
+  while (post.resolver.left_behind() > 0) std::this_thread::yield();
+}
+
 TEST(HttpPost, EndsWhenItsTimeIsOver) {
   OneAnswer server("");
   HttpPost post = server.post();

@@ -35,6 +35,48 @@ for port in range(20000, 20040):
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
+# Takes questions and answers none; says how many came, once there are as many as it is told.
+SILENT_NAME_SERVER = """
+import json, socket, sys, threading
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.53", 53))
+asked = 0
+changed = threading.Condition()
+def count():
+    global asked
+    while True:
+        server.recv(512)
+        with changed:
+            asked += 1
+            changed.notify_all()
+threading.Thread(target=count, daemon=True).start()
+print(json.dumps({"ready": True}), flush=True)
+for line in sys.stdin:
+    with changed:
+        changed.wait_for(lambda: asked >= int(line))
+        print(asked, flush=True)
+"""
+# The machine's resolver asks this often, half a minute apart, for each address family.
+TRIES = 5
+NEVER_RESOLVED = f"nameserver 127.0.0.53\noptions timeout:30 attempts:{TRIES}\n"
+PLAIN_RECEIVER = """
+import http.server, json, socketserver, sys, threading
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        print(self.rfile.read(int(self.headers["Content-Length"])).decode(), flush=True)
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+class Server(http.server.HTTPServer):
+    server_bind = socketserver.TCPServer.server_bind  # HTTPServer's looks its own name up
+server = Server(("127.0.0.1", 8080), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(json.dumps({"ready": True}), flush=True)
+sys.stdin.read()
+"""
+
+
 class Receiver:
     """A webhook's other side, on the loopback of this test's own namespace."""
 
@@ -196,6 +238,46 @@ secret_file = "{self.secret}"
         recorder = self.record(box)
         self.end(recorder)
         self.assertEqual(len(self.told()), 4)
+
+    def asked(self, name_server, wanted=0) -> int:
+        """How many questions came, once as many as wanted did."""
+        name_server.process.stdin.write(f"{wanted}\n".encode())
+        name_server.process.stdin.flush()
+        return int(name_server.process.stdout.readline())
+
+    def record_without_names(self):
+        """A recorder that has an alert for a webhook and looks its name up, in vain; the name
+        server says whether the first look-up is still under way, since it would ask more often."""
+        box = self.sandbox()
+        for name, text in (("resolv.conf", NEVER_RESOLVED), ("nsswitch.conf", "hosts: dns\n")):
+            file = pathlib.Path(self.state, name)
+            file.write_text(text)
+            box.run("mount", "--bind", file, f"/etc/{name}")
+        name_server = harness.Helper(box.command(sys.executable, "-c", SILENT_NAME_SERVER))
+        self.addCleanup(name_server.stop)
+        self.webhook("http://hooks.example/")
+        recorder = self.record(box)
+        self.start(box, "stranger", "127.0.0.1:4444")
+        self.asked(name_server, 1)
+        return box, name_server, recorder
+
+    def test_a_look_up_that_never_ends_does_not_keep_the_recorder_from_ending(self):
+        _, name_server, recorder = self.record_without_names()
+        self.end(recorder)
+        self.assertIn(recorder.returncode, (0, 1))  # 1: this machine did more than could be seen
+        self.assertLess(self.asked(name_server), 2 * TRIES)
+        waiting = list(pathlib.Path(self.state).glob("state/alerts/queue/webhook/*.json"))
+        self.assertTrue(any('"4444/tcp"' in file.read_text() for file in waiting))
+
+    def test_a_look_up_that_never_ends_does_not_keep_a_mended_webhook_waiting(self):
+        box, name_server, recorder = self.record_without_names()
+        receiver = harness.Helper(box.command(sys.executable, "-c", PLAIN_RECEIVER))
+        self.addCleanup(receiver.stop)
+        self.webhook("http://127.0.0.1:8080/")
+        while '"4444/tcp"' not in receiver.process.stdout.readline().decode():
+            self.assertIsNone(recorder.poll())
+        self.assertLess(self.asked(name_server), 2 * TRIES)
+        self.end(recorder)
 
     def test_a_webhook_gets_what_waited_for_it(self):
         # Nobody listens yet: the alert stays in its queue, also when the recorder is killed.
