@@ -484,6 +484,35 @@ TEST(AlertFacts, WhatWaitsWasNotTold) {
   EXPECT_EQ(told[0].about, "2/tcp");
 }
 
+TEST(AlertFacts, WhatIsOnlyCountedWasNotToldEither) {
+  AlertFacts facts({}, {});
+  facts.see(fact("first", kWallUs));
+  EXPECT_EQ(facts.take(kWallUs).size(), 1U);
+  const size_t more = kFactsGathered + 50;
+  for (size_t i = 0; i < more; ++i) facts.see(fact(std::to_string(i), kWallUs + 1));
+  // A recorder that is killed now has told the first, and nothing of what waits.
+  ASSERT_EQ(facts.told().size(), 1U);
+  EXPECT_NE(facts.told()[0].key.find("first"), std::string::npos);
+  const auto last = facts.take_waiting();
+  ASSERT_EQ(last.size(), 1U);
+  EXPECT_EQ(last[0].facts, more);
+  EXPECT_EQ(facts.told().size(), more + 1);
+}
+
+TEST(AlertFacts, OneGroupThatIsToldTellsNoOther) {
+  AlertFacts facts({}, {});
+  Alert other = fact("1/tcp", kWallUs);
+  other.program = "/tmp/x2";  // begins like the first one's
+  for (const Alert& alert : {fact("1/tcp", kWallUs), other}) facts.see(alert);
+  EXPECT_EQ(facts.take(kWallUs).size(), 2U);
+  other.about = "2/tcp";
+  facts.see(other);
+  facts.see(fact("3/tcp", kWallUs + 1));
+  EXPECT_EQ(facts.told().size(), 2U);
+  EXPECT_EQ(facts.take(kWallUs + model::AlertSettings().group_us).size(), 2U);
+  EXPECT_EQ(facts.told().size(), 4U);
+}
+
 TEST(AlertFacts, WhatWaitsIsToldAtTheEnd) {
   AlertFacts facts({}, {});
   facts.see(fact("1/tcp", kWallUs));

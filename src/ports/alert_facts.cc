@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string>
-#include <unordered_set>
 #include <utility>
 
 #include "base/text.h"
@@ -42,24 +41,25 @@ model::Alert together(std::vector<model::Alert> facts, uint32_t more) {
 AlertFacts::AlertFacts(model::AlertSettings settings, const std::vector<ToldFact>& told)
     : settings_(settings) {
   for (const ToldFact& fact : told) {
-    if (seen_us_.size() < kFactsKept) seen_us_.emplace(fact.key, fact.seen_us);
+    if (seen_.size() < kFactsKept) seen_.emplace(fact.key, Seen{.time_us = fact.seen_us});
   }
 }
 
 bool AlertFacts::is_known(const model::Alert& alert) const {
-  const auto found = seen_us_.find(key_of(alert));
+  const auto found = seen_.find(key_of(alert));
   // A clock that was set back makes no fact new.
-  return found != seen_us_.end() &&
-         alert.time_us - found->second < settings_.of(alert.rule).quiet_us;
+  return found != seen_.end() &&
+         alert.time_us - found->second.time_us < settings_.of(alert.rule).quiet_us;
 }
 
 void AlertFacts::see(model::Alert alert) {
   if (!settings_.of(alert.rule).enabled) return;
   const bool known = is_known(alert);
-  int64_t& seen_us = seen_us_[key_of(alert)];
-  seen_us = std::max(known ? seen_us : 0, alert.time_us);
+  Seen& seen = seen_[key_of(alert)];
+  seen.time_us = std::max(known ? seen.time_us : 0, alert.time_us);
+  if (!known) seen.waiting = true;
   changed_ = true;
-  if (seen_us_.size() > kFactsKept) forget_oldest();
+  if (seen_.size() > kFactsKept) forget_oldest();
   if (known) return;
   Group& group = groups_[group_of(alert)];
   if (group.waiting.size() < kFactsGathered) {
@@ -67,6 +67,16 @@ void AlertFacts::see(model::Alert alert) {
   } else {
     ++group.more;
   }
+}
+
+model::Alert AlertFacts::tell(const std::string& name, Group& group) {
+  const std::string prefix = name + '\t';
+  for (auto at = seen_.lower_bound(prefix); at != seen_.end() && at->first.starts_with(prefix);
+       ++at) {
+    at->second.waiting = false;
+  }
+  changed_ = true;
+  return together(std::exchange(group.waiting, {}), std::exchange(group.more, 0));
 }
 
 std::vector<model::Alert> AlertFacts::take(int64_t now_us) {
@@ -84,9 +94,8 @@ std::vector<model::Alert> AlertFacts::take(int64_t now_us) {
       at = groups_.erase(at);
       continue;
     }
-    out.push_back(together(std::exchange(group.waiting, {}), std::exchange(group.more, 0)));
+    out.push_back(tell(at->first, group));
     group.held_until_us = now_us + settings_.group_us;
-    changed_ = true;
     ++at;
   }
   std::ranges::sort(out, {}, &model::Alert::time_us);
@@ -97,8 +106,7 @@ std::vector<model::Alert> AlertFacts::take_waiting() {
   std::vector<model::Alert> out;
   for (auto& [name, group] : groups_) {
     if (group.waiting.empty()) continue;
-    out.push_back(together(std::exchange(group.waiting, {}), std::exchange(group.more, 0)));
-    changed_ = true;
+    out.push_back(tell(name, group));
   }
   groups_.clear();
   std::ranges::sort(out, {}, &model::Alert::time_us);
@@ -108,22 +116,18 @@ std::vector<model::Alert> AlertFacts::take_waiting() {
 void AlertFacts::forget_oldest() {
   // A tenth at once, so that who makes up facts without end does not keep us busy.
   std::vector<int64_t> times;
-  times.reserve(seen_us_.size());
-  for (const auto& [key, seen_us] : seen_us_) times.push_back(seen_us);
+  times.reserve(seen_.size());
+  for (const auto& [key, seen] : seen_) times.push_back(seen.time_us);
   const auto limit = times.begin() + static_cast<ptrdiff_t>(times.size() / 10);
   std::ranges::nth_element(times, limit);
-  std::erase_if(seen_us_, [&](const auto& item) { return item.second <= *limit; });
+  std::erase_if(seen_, [&](const auto& item) { return item.second.time_us <= *limit; });
 }
 
 std::vector<ToldFact> AlertFacts::told() const {
-  std::unordered_set<std::string> waiting;
-  for (const auto& [name, group] : groups_) {
-    for (const model::Alert& alert : group.waiting) waiting.insert(key_of(alert));
-  }
   std::vector<ToldFact> out;
-  out.reserve(seen_us_.size());
-  for (const auto& [key, seen_us] : seen_us_) {
-    if (!waiting.contains(key)) out.push_back({key, seen_us});
+  out.reserve(seen_.size());
+  for (const auto& [key, seen] : seen_) {
+    if (!seen.waiting) out.push_back({key, seen.time_us});
   }
   return out;
 }

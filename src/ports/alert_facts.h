@@ -49,10 +49,15 @@ class AlertFacts {
     std::vector<model::Alert> waiting;
     uint32_t more = 0;
   };
+  struct Seen {
+    int64_t time_us = 0;
+    bool waiting = false;  // not told yet, whether it stands in its group or is only counted there
+  };
+  model::Alert tell(const std::string& name, Group& group);
   void forget_oldest();
 
   model::AlertSettings settings_;
-  std::map<std::string, int64_t> seen_us_;
+  std::map<std::string, Seen> seen_;     // by key, which begins with the name of its group
   std::map<std::string, Group> groups_;  // by rule and program
   bool changed_ = false;
 };
