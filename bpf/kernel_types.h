@@ -20,6 +20,8 @@
 #define IPPROTO_UDPLITE 136
 #define IPPROTO_MPTCP 262
 #define SHUTDOWN_MASK 3
+#define INET_FLAGS_TRANSPARENT 15
+#define NETNS_BPF_SK_LOOKUP 1
 #define TCP_SYN_SENT 2
 #define TCP_TIME_WAIT 6
 #define TCP_CLOSE 7
@@ -61,8 +63,15 @@ struct ns_common {
   unsigned int inum;
 };
 
+struct bpf_prog_array;
+
+struct netns_bpf {
+  struct bpf_prog_array* run_array[2];  // by enum netns_bpf_attach_type
+};
+
 struct net {
   struct ns_common ns;
+  struct netns_bpf bpf;
 };
 
 struct nsproxy {
@@ -117,6 +126,7 @@ struct sock_common {
   __u16 skc_num;
   unsigned short skc_family;
   volatile unsigned char skc_state;
+  unsigned char skc_reuseport : 1;
   unsigned char skc_ipv6only : 1;
   int skc_bound_dev_if;
   possible_net_t skc_net;
@@ -126,6 +136,12 @@ struct sock_common {
 };
 
 struct socket;
+struct cgroup;
+struct bpf_local_storage;
+
+struct sock_cgroup_data {
+  struct cgroup* cgroup;
+};
 
 struct sock {
   struct sock_common __sk_common;
@@ -142,6 +158,13 @@ struct sock {
   int sk_err;
   __u32 sk_ack_backlog;
   __u32 sk_max_ack_backlog;
+  struct sock_cgroup_data sk_cgrp_data;
+  struct bpf_local_storage* sk_bpf_storage;
+};
+
+struct inet_sock {
+  unsigned long inet_flags;       // since Linux 6.6
+  unsigned char transparent : 1;  // before
 };
 
 struct inet_timewait_sock {

@@ -6,9 +6,10 @@
 //   cgroup/post_bind4,6     process context: an explicit bind succeeded
 //   cgroup/sendmsg4,6       process context: sendto() on UDP; the kernel has chosen a port by now
 //   sockops LISTEN, CONNECT process context: who listens, who connects. The first to bind or to
-//                           listen is kept as the maker of a TCP socket; an accepted one inherits
-//                           its listener's storage (BPF_F_CLONE). What only connects needs none,
-//                           and there are most of these: storage costs more than all the rest
+//                           listen is kept as the maker of a listener, by its place: what is
+//                           accepted there finds it again. Neither what connects nor what is
+//                           accepted has storage of its own, and there are most of these: storage
+//                           costs more than all the rest
 //   sockops ESTABLISHED     any context, nobody may be read from it: the storage tells
 //   sockops STATE           any context: a failed connect, or the end of what was never accepted
 //   cgroup/sock_release     the task that lets the last descriptor go; all of the socket still
@@ -44,6 +45,15 @@ __u64 storage_full = 0;
 
 extern void* bpf_rdonly_cast(const void* object, __u32 btf_id) __ksym __weak;
 
+// Where somebody listens.
+struct place {
+  __u32 netns;
+  __u32 interface;
+  __u16 port;
+  __u16 family;
+  __u8 address[16];
+};
+
 struct socket_notes {
   struct event_actor creator;
   __u64 created_ns;
@@ -54,14 +64,44 @@ struct socket_notes {
   __u16 attempt_port;  // 0 = none
   bool announced;      // an event with its port has been sent
   bool ended;          // its last event has been sent
+  bool listened;       // at this place
+  struct place listened_at;
 };
 
 struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
-  __uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, int);
   __type(value, struct socket_notes);
 } notes_of SEC(".maps");
+
+// Who made the listener at a place, and by what its connections are known: they inherit the
+// listener's user and cgroup.
+struct listener {
+  struct event_actor maker;
+  __u64 cookie;
+  __u64 cgroup;
+  __u32 uid;
+};
+
+#define LISTENERS_MAX 65536
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, LISTENERS_MAX);
+  __type(key, struct place);
+  __type(value, struct listener);
+} listeners SEC(".maps");
+
+// The maker of a listener whose connections cannot be told by their place: each of them gets a copy
+// from the kernel.
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+  __type(key, int);
+  __type(value, struct event_actor);
+} inherited_maker SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -307,13 +347,66 @@ static __always_inline void acted(__u8 kind, struct bpf_sock_ops* ops, const str
   if (notes) notes->announced = true;
 }
 
+// Whether what a listener accepts need not come in at its own place, or several listen at one: a
+// proxy takes connections for others, and of a Multipath TCP socket the kernel listens below.
+static __always_inline bool is_elusive(const struct sock* sk) {
+  if (BPF_CORE_READ_BITFIELD(&sk->__sk_common, skc_reuseport)) return true;
+  if (BPF_CORE_READ_BITFIELD(sk, sk_kern_sock)) return true;
+  const struct inet_sock* inet = (const struct inet_sock*)sk;
+  if (bpf_core_field_exists(inet->inet_flags)) {
+    return BPF_CORE_READ(inet, inet_flags) >> INET_FLAGS_TRANSPARENT & 1;
+  }
+  return BPF_CORE_READ_BITFIELD_PROBED(inet, transparent);
+}
+
+static __always_inline void fill_place(struct place* place, const struct sock* sk) {
+  const struct sock_common* common = &sk->__sk_common;
+  place->netns = common->skc_net.net->ns.inum;
+  place->interface = common->skc_bound_dev_if;
+  place->port = common->skc_num;
+  place->family = common->skc_family;
+  if (place->family == AF_INET) {
+    *(__u32*)place->address = common->skc_rcv_saddr;
+  } else {
+    __builtin_memcpy(place->address, common->skc_v6_rcv_saddr.in6_u.u6_addr8, 16);
+  }
+}
+
+static __always_inline void forget_listener(struct socket_notes* notes, __u64 cookie) {
+  notes->listened = false;
+  struct listener* known = bpf_map_lookup_elem(&listeners, &notes->listened_at);
+  // After a shutdown() another may have taken the place.
+  if (known && known->cookie == cookie) bpf_map_delete_elem(&listeners, &notes->listened_at);
+}
+
+static __always_inline void remember_listener(struct bpf_sock* socket, const struct sock* sk,
+                                              struct socket_notes* notes, __u64 cookie) {
+  if (is_elusive(sk)) {
+    struct event_actor* maker =
+        bpf_sk_storage_get(&inherited_maker, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (maker) *maker = notes->creator;
+    if (!maker) __sync_fetch_and_add(&storage_full, 1);
+    return;
+  }
+  struct listener known = {.maker = notes->creator,
+                           .cookie = cookie,
+                           .cgroup = (__u64)sk->sk_cgrp_data.cgroup,
+                           .uid = sk->sk_uid.val};
+  if (notes->listened) forget_listener(notes, cookie);
+  fill_place(&notes->listened_at, sk);
+  notes->listened = bpf_map_update_elem(&listeners, &notes->listened_at, &known, BPF_ANY) == 0;
+  if (!notes->listened) __sync_fetch_and_add(&storage_full, 1);
+}
+
 static __always_inline void listening(struct bpf_sock_ops* ops, struct bpf_sock* socket,
                                       const struct sock* sk) {
   struct socket_notes* notes =
       bpf_sk_storage_get(&notes_of, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
   note_creator(notes);
-  // It may have failed to connect before; what it accepts inherits its notes.
-  if (notes) notes->ended = false;
+  if (notes) {
+    notes->ended = false;  // it may have failed to connect before
+    remember_listener(socket, sk, notes, bpf_get_socket_cookie(ops));
+  }
   acted(EVENT_LISTENING, ops, sk, notes);
 }
 
@@ -330,18 +423,39 @@ static __always_inline void connected(struct bpf_sock_ops* ops, const struct soc
   if (!BPF_CORE_READ_BITFIELD(sk, sk_kern_sock)) bpf_sock_ops_cb_flags_set(ops, 0);
 }
 
-static __always_inline void accepted(struct bpf_sock_ops* ops, const struct sock* sk,
-                                     struct socket_notes* notes) {
-  bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
-  if (notes) {
-    notes->created_ns = bpf_ktime_get_boot_ns();
-    notes->ended = false;  // whatever became of its listener
+// Who made the listener that a connection came through; nobody where that is not certain.
+static __always_inline const struct event_actor* maker_of(struct bpf_sock* socket,
+                                                          const struct sock* sk) {
+  if (sk->sk_bpf_storage) {
+    const struct event_actor* maker = bpf_sk_storage_get(&inherited_maker, socket, 0, 0);
+    if (maker) return maker;
   }
+  if (is_elusive(sk)) return 0;
+  // A program of the namespace's own may choose another listener than the one at the place.
+  const struct net* net = sk->__sk_common.skc_net.net;
+  if (net->bpf.run_array[NETNS_BPF_SK_LOOKUP]) return 0;
+  struct place place = {};
+  fill_place(&place, sk);
+  const struct listener* listener = bpf_map_lookup_elem(&listeners, &place);
+  if (!listener) {
+    __builtin_memset(place.address, 0, sizeof place.address);
+    listener = bpf_map_lookup_elem(&listeners, &place);
+  }
+  if (!listener || listener->uid != sk->sk_uid.val) return 0;
+  if (listener->cgroup != (__u64)sk->sk_cgrp_data.cgroup) return 0;
+  return &listener->maker;
+}
+
+static __always_inline void accepted(struct bpf_sock_ops* ops, struct bpf_sock* socket,
+                                     const struct sock* sk) {
+  bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
   struct socket_event_record* record =
-      begin(EVENT_ACCEPTED, names_in_place(sk), IPPROTO_TCP, bpf_get_socket_cookie(ops), notes);
+      begin(EVENT_ACCEPTED, names_in_place(sk), IPPROTO_TCP, bpf_get_socket_cookie(ops), 0);
   if (!record) return;
+  record->created_ns = record->head.time_ns;
+  const struct event_actor* maker = maker_of(socket, sk);
+  if (maker) record->creator = *maker;
   send(record);
-  if (notes) notes->announced = true;
 }
 
 static __always_inline void state_changed(struct bpf_sock_ops* ops, const struct sock* sk,
@@ -392,11 +506,14 @@ int on_tcp(struct bpf_sock_ops* ops) {
     connected(ops, sk);
     return 1;
   }
-  struct socket_notes* notes = bpf_sk_storage_get(&notes_of, socket, 0, 0);
+  if (ops->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
+    accepted(ops, socket, sk);
+    return 1;
+  }
+  struct socket_notes* notes = 0;
+  if (sk->sk_bpf_storage) notes = bpf_sk_storage_get(&notes_of, socket, 0, 0);
   if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
     connecting(ops, sk, notes);
-  } else if (ops->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
-    accepted(ops, sk, notes);
   } else {
     state_changed(ops, sk, notes);
   }
@@ -420,18 +537,26 @@ static __always_inline void fill_totals(struct socket_event_record* record, cons
   record->retransmits = TOTAL(tcp, total_retrans);
 }
 
+// Most sockets have none, and to ask for it costs more than to see that.
+static __always_inline bool has_storage(const void* socket) {
+  if (!can_cast) return true;
+  return ((const struct sock*)bpf_rdonly_cast(socket, bpf_core_type_id_kernel(struct sock)))
+             ->sk_bpf_storage != 0;
+}
+
 SEC("cgroup/sock_release")
 int on_release(struct bpf_sock* ctx) {
   if (!is_recorded(ctx->type, ctx->protocol)) return 1;
   // The TCP sockets below a Multipath TCP socket tell their own story.
   if (ctx->protocol == IPPROTO_MPTCP) return 1;
-  struct socket_notes* notes = bpf_sk_storage_get(&notes_of, ctx, 0, 0);
+  struct socket_notes* notes = has_storage(ctx) ? bpf_sk_storage_get(&notes_of, ctx, 0, 0) : 0;
   struct socket_start start;
   const struct names names = names_of(ctx, &start);
   // The next call would give it a cookie.
   const bool had_cookie = names.common->skc_cookie.counter != 0;
   const __u64 cookie = bpf_get_socket_cookie(ctx);
   if (notes && notes->attempt_port != 0) send_failed_bind(names, ctx->protocol, cookie, notes);
+  if (notes && notes->listened) forget_listener(notes, cookie);
   // A connection that was reset has lost its port by now, one that its program took the peer from
   // again (connect() to AF_UNSPEC) its peer's too. The cookie stays: what has none was never told
   // of, and the recorder passes over what it does not know.

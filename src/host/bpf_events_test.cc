@@ -154,10 +154,97 @@ TEST_P(BpfEventsTest, SaysThatTheWorkerServedNotTheListenersMaker) {
   int status = 1;
   ASSERT_EQ(::waitpid(worker, &status, 0), worker);
   ASSERT_EQ(status, 0);
-  const auto closed = of(all(), SocketEventKind::kClosed, server_port);
+  const auto events = all();
+  const auto accepted = of(events, SocketEventKind::kAccepted, server_port);
+  ASSERT_EQ(accepted.size(), 1U);
+  EXPECT_EQ(accepted[0].creator.pid, ::getpid());
+  const auto closed = of(events, SocketEventKind::kClosed, server_port);
   ASSERT_EQ(closed.size(), 1U);
-  EXPECT_EQ(closed[0].creator.pid, ::getpid());
   EXPECT_EQ(closed[0].actor.pid, worker);
+}
+
+TEST_P(BpfEventsTest, KnowsTheMakerOfAListenerOnAllAddressesOfBothFamilies) {
+  const base::Fd server(::socket(AF_INET6, SOCK_STREAM, 0));
+  ASSERT_EQ(::listen(server.get(), 8), 0);
+  sockaddr_in6 address{};
+  socklen_t length = sizeof address;
+  ASSERT_EQ(::getsockname(server.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+  const uint16_t server_port = ntohs(address.sin6_port);
+  const base::Fd client = tcp();
+  ASSERT_EQ(connect_to(client.get(), server_port), 0);
+  const auto accepted = of(all(), SocketEventKind::kAccepted, server_port);
+  ASSERT_EQ(accepted.size(), 1U);
+  EXPECT_EQ(accepted[0].creator.pid, ::getpid());
+}
+
+TEST_P(BpfEventsTest, APlaceIsItsPresentListenersAndNotThatOfTheOneBefore) {
+  base::Fd first = listener();
+  const uint16_t server_port = port_of(first.get());
+  const base::Fd client = tcp();
+  const pid_t successor = ::fork();
+  ASSERT_GE(successor, 0);
+  if (successor == 0) {
+    first.reset();
+    const base::Fd second = tcp();
+    const int one = 1;
+    ::setsockopt(second.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    while (bind_to(second.get(), server_port) != 0) ::usleep(1000);
+    ::_exit(::listen(second.get(), 8) == 0 && connect_to(client.get(), server_port) == 0 ? 0 : 1);
+  }
+  first.reset();
+  int status = 1;
+  ASSERT_EQ(::waitpid(successor, &status, 0), successor);
+  ASSERT_EQ(status, 0);
+  const auto accepted = of(all(), SocketEventKind::kAccepted, server_port);
+  ASSERT_EQ(accepted.size(), 1U);
+  EXPECT_EQ(accepted[0].creator.pid, successor);
+}
+
+TEST_P(BpfEventsTest, TellsListenersApartThatShareAPlace) {
+  const auto shared_listener = [](uint16_t port) {
+    base::Fd out = tcp();
+    const int one = 1;
+    EXPECT_EQ(::setsockopt(out.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one), 0);
+    EXPECT_EQ(bind_to(out.get(), port), 0);
+    EXPECT_EQ(::listen(out.get(), 64), 0);
+    return out;
+  };
+  const base::Fd ours = shared_listener(0);
+  const uint16_t server_port = port_of(ours.get());
+  constexpr int kClients = 32;
+  const pid_t other = ::fork();
+  ASSERT_GE(other, 0);
+  if (other == 0) {
+    const base::Fd theirs = shared_listener(server_port);
+    base::Fd clients[kClients];
+    for (auto& client : clients) {
+      client = tcp();
+      if (connect_to(client.get(), server_port) != 0) ::_exit(1);
+    }
+    ::fcntl(theirs.get(), F_SETFL, O_NONBLOCK);
+    while (base::Fd(::accept(theirs.get(), nullptr, nullptr)).valid()) {
+    }
+    ::_exit(0);
+  }
+  int status = 1;
+  ASSERT_EQ(::waitpid(other, &status, 0), other);
+  ASSERT_EQ(status, 0);
+  const auto events = all();
+  const auto accepted = of(events, SocketEventKind::kAccepted, server_port);
+  ASSERT_EQ(accepted.size(), size_t{kClients});
+  // What the other process took from its queue came through its listener, all else through ours.
+  int theirs = 0;
+  for (const auto& closed : of(events, SocketEventKind::kClosed, server_port)) {
+    const auto opened = std::ranges::find(accepted, closed.cookie, &SocketEvent::cookie);
+    if (opened == accepted.end() || closed.actor.pid != other) continue;
+    EXPECT_EQ(opened->creator.pid, other);
+    ++theirs;
+  }
+  EXPECT_EQ(std::ranges::count(accepted, other, [](const auto& one) { return one.creator.pid; }),
+            theirs);
+  EXPECT_EQ(
+      std::ranges::count(accepted, ::getpid(), [](const auto& one) { return one.creator.pid; }),
+      kClients - theirs);
 }
 
 TEST_P(BpfEventsTest, SeesUdpBoundByHandAndByTheKernel) {

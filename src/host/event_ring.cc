@@ -12,6 +12,10 @@
 namespace host {
 namespace {
 
+// Room is given back in pieces of this part of the ring: the kernel looks at our position for each
+// record, and would wait for it to come over from our processor each time that we touch it.
+constexpr uint64_t kPieces = 16;
+
 size_t page_bytes() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
 
 // Positions only ever grow; both sides take them modulo the size of the ring.
@@ -50,6 +54,7 @@ bool EventRing::drain(const std::function<void(std::span<const std::byte>)>& use
   auto* data = static_cast<std::byte*>(producer_) + page_bytes();
   uint64_t at = position(consumer_).load(std::memory_order_relaxed);
   const uint64_t end = position(producer_).load(std::memory_order_acquire);
+  uint64_t given_back = at;
   size_t taken = 0;
   while (at < end && taken < limit) {
     std::byte* record = data + (at & (ring_bytes_ - 1));
@@ -62,8 +67,11 @@ bool EventRing::drain(const std::function<void(std::span<const std::byte>)>& use
       ++taken;
     }
     at += (length + BPF_RINGBUF_HDR_SZ + 7U) & ~uint64_t{7};
-    position(consumer_).store(at, std::memory_order_release);
+    if (at - given_back >= ring_bytes_ / kPieces) {
+      position(consumer_).store(given_back = at, std::memory_order_release);
+    }
   }
+  position(consumer_).store(at, std::memory_order_release);
   return at < end;
 }
 

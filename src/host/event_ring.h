@@ -20,7 +20,8 @@ class EventRing {
   EventRing& operator=(EventRing&&) = delete;
   ~EventRing();
 
-  /// Hands over at most `limit` records, oldest first, and gives their room back to the kernel;
+  /// Hands over at most `limit` records, oldest first, and gives their room back to the kernel, at
+  /// the latest before it returns;
   /// true when more is waiting. The bytes are good only during the call.
   bool drain(const std::function<void(std::span<const std::byte>)>& use, size_t limit);
 
