@@ -92,12 +92,17 @@ struct signal_struct {
   atomic_t live;
 };
 
+struct cred {
+  kuid_t euid;
+};
+
 struct task_struct {
   unsigned int flags;
   int pid;
   int tgid;
   struct task_struct* real_parent;
   struct signal_struct* signal;
+  const struct cred* cred;
   struct task_struct* group_leader;
   struct pid* thread_pid;
   struct nsproxy* nsproxy;

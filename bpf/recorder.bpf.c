@@ -135,7 +135,7 @@ static __always_inline void fill_current(struct event_actor* actor) {
   if (task->flags & PF_KTHREAD) return;
   actor->tgid = pid_level == 0 ? bpf_get_current_pid_tgid() >> 32 : number_of(task);
   actor->start_time_ns = task->group_leader->start_boottime;
-  actor->uid = bpf_get_current_uid_gid();
+  actor->uid = task->cred->euid.val;
   actor->cgroup_id = bpf_get_current_cgroup_id();
   bpf_get_current_comm(actor->command, sizeof actor->command);
 }
@@ -623,7 +623,7 @@ static __always_inline struct process_event_record* begin_process(__u8 kind,
   __builtin_memset(record, 0, sizeof *record);
   fill_head(&record->head, sizeof *record, kind);
   fill_actor(&record->process, task);
-  record->process.uid = bpf_get_current_uid_gid();
+  record->process.uid = BPF_CORE_READ(task, cred, euid.val);
   record->process.cgroup_id = bpf_get_current_cgroup_id();
   if (parent) {
     record->parent_tgid = number_of(parent);

@@ -209,10 +209,9 @@ void Recorder::ask_traces(Known& one) {
 int64_t Recorder::owner_id(const model::Actor& actor) {
   if (actor.pid == 0) return 0;
   Known& one = known(key_of(actor.pid, actor.start_time_ns), actor.start_time_ns);
-  if (one.process.command.empty()) {
-    one.process.command = text_of(actor.command);
-    one.process.uid = actor.uid;
-  }
+  if (one.process.command.empty()) one.process.command = text_of(actor.command);
+  // Who gives up the rights that it was started with does so before it acts.
+  if (!one.asked) one.process.uid = actor.uid;
   if (one.cgroup_id == 0) one.cgroup_id = actor.cgroup_id;
   ask(one);
   if (!std::exchange(one.stored, true)) one.changed = true;

@@ -174,6 +174,24 @@ TEST_F(RecorderTest, ADeadProcessIsNamedByItsExec) {
   EXPECT_EQ(batch.processes[0].exe, "/tmp/beacon");
 }
 
+TEST_F(RecorderTest, ADeadProcessIsOfTheUserThatItActedAs) {
+  processes_.users[65534] = "nobody";
+  auto recorder = make();
+  model::ProcessEvent exec;
+  exec.kind = model::ProcessEventKind::kExec;
+  exec.process = actor(20, "beacon");
+  exec.process.uid = 0;
+  recorder.take(exec);
+  auto connected = event(SocketEventKind::kConnected, 1, 10);
+  connected.actor = actor(20, "beacon");
+  connected.actor.uid = 65534;
+  recorder.take(connected);
+  const auto batch = recorder.flush();
+  ASSERT_EQ(batch.processes.size(), 1U);
+  EXPECT_EQ(batch.processes[0].uid, 65534U);
+  EXPECT_EQ(batch.processes[0].user, "nobody");
+}
+
 TEST_F(RecorderTest, ADeadProcessKeepsTheTracesThatItLeft) {
   processes_.users[1000] = "alice";
   processes_.placements[4711].unit = "beacon.service";
