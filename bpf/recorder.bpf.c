@@ -173,7 +173,7 @@ static __always_inline struct names names_of(const void* socket, struct socket_s
   return (struct names){(const struct sock_common*)copy, false};
 }
 
-static __always_inline void fill_tuple(struct socket_event_record* record, struct names names,
+static __always_inline void fill_names(struct socket_event_record* record, struct names names,
                                        __u16 protocol) {
   const struct sock_common* common = names.common;
   const struct net* net = common->skc_net.net;
@@ -184,36 +184,84 @@ static __always_inline void fill_tuple(struct socket_event_record* record, struc
   record->protocol = protocol;
   record->family = common->skc_family;
   if (record->family == AF_INET) {
-    *(__u32*)record->local_address = common->skc_rcv_saddr;
-    *(__u32*)record->remote_address = common->skc_daddr;
-  } else {
-    __builtin_memcpy(record->local_address, common->skc_v6_rcv_saddr.in6_u.u6_addr8, 16);
-    __builtin_memcpy(record->remote_address, common->skc_v6_daddr.in6_u.u6_addr8, 16);
+    *(__u32*)record->local_ipv4 = common->skc_rcv_saddr;
+    *(__u32*)record->remote_ipv4 = common->skc_daddr;
   }
 }
 
-// A record in the ring with head, tuple and maker filled in; NULL when there is no room, counted.
-static __always_inline struct socket_event_record* begin(__u8 kind, struct names names,
-                                                         __u16 protocol, __u64 cookie,
-                                                         const struct socket_notes* notes) {
-  struct socket_event_record* record = bpf_ringbuf_reserve(&events, sizeof *record, 0);
+// The parts of a socket's record.
+enum parts { NAMES, TOTALS, ALL };
+
+// A record in the ring with head, names and times filled in, and room for these parts; NULL when
+// there is no room in the ring, counted.
+static __always_inline void* begin(__u8 kind, struct names names, __u16 protocol, __u64 cookie,
+                                   __u64 created_ns, const enum parts parts) {
+  struct socket_event_record* record;
+  __u16 size;
+  // The ring wants to know each size beforehand.
+  if (parts == NAMES) {
+    record = bpf_ringbuf_reserve(&events, size = sizeof(struct socket_event_record), 0);
+  } else if (parts == TOTALS) {
+    record = bpf_ringbuf_reserve(&events, size = sizeof(struct closing_event_record), 0);
+  } else {
+    record = bpf_ringbuf_reserve(&events, size = sizeof(struct whole_event_record), 0);
+  }
   if (!record) {
     __sync_fetch_and_add(&ring_full, 1);
     return 0;
   }
   __builtin_memset(record, 0, sizeof *record);
-  fill_head(&record->head, sizeof *record, kind);
+  fill_head(&record->head, size, kind);
   record->cookie = cookie;
-  if (notes) {
-    record->created_ns = notes->created_ns;
-    record->creator = notes->creator;
+  record->created_ns = created_ns;
+  fill_names(record, names, protocol);
+  if (parts == TOTALS) {
+    struct closing_event_record* closing = (void*)record;
+    __builtin_memset(&closing->totals, 0, sizeof closing->totals);
+  } else if (parts == ALL) {
+    struct whole_event_record* whole = (void*)record;
+    __builtin_memset(&whole->totals, 0, sizeof whole->totals + sizeof whole->rest);
+    if (record->family != AF_INET) {
+      const struct sock_common* common = names.common;
+      __builtin_memcpy(whole->rest.local_ipv6, common->skc_v6_rcv_saddr.in6_u.u6_addr8, 16);
+      __builtin_memcpy(whole->rest.remote_ipv6, common->skc_v6_daddr.in6_u.u6_addr8, 16);
+    }
   }
-  fill_tuple(record, names, protocol);
   return record;
 }
 
-static __always_inline void send(struct socket_event_record* record) {
-  bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+static __always_inline void send(void* record) { bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP); }
+
+static __always_inline __u64 created_ns(const struct socket_notes* notes) {
+  return notes ? notes->created_ns : 0;
+}
+
+static __always_inline bool is_same(const struct event_actor* one,
+                                    const struct event_actor* other) {
+  return one->tgid == other->tgid && one->start_time_ns == other->start_time_ns;
+}
+
+// Reports what the current task does.
+static __always_inline bool report_act(__u8 kind, struct names names, __u16 protocol, __u64 cookie,
+                                       const struct socket_notes* notes) {
+  struct event_actor actor = {};
+  fill_current(&actor);
+  const bool created = notes && is_same(&actor, &notes->creator);
+  if (names.common->skc_family == AF_INET && (!notes || created)) {
+    struct socket_event_record* record =
+        begin(kind, names, protocol, cookie, created_ns(notes), NAMES);
+    if (!record) return false;
+    record->actor = actor;
+    if (created) record->flags = EVENT_ACTOR_CREATED;
+    send(record);
+    return true;
+  }
+  struct whole_event_record* whole = begin(kind, names, protocol, cookie, created_ns(notes), ALL);
+  if (!whole) return false;
+  whole->socket.actor = actor;
+  if (notes) whole->rest.creator = notes->creator;
+  send(whole);
+  return true;
 }
 
 static __always_inline bool is_recorded(__u32 type, __u32 protocol) {
@@ -224,12 +272,15 @@ static __always_inline bool is_recorded(__u32 type, __u32 protocol) {
 // An attempt to bind that never succeeded: the socket is let go, or tries another port.
 static __always_inline void send_failed_bind(struct names names, __u16 protocol, __u64 cookie,
                                              struct socket_notes* notes) {
-  struct socket_event_record* record = begin(EVENT_BIND_FAILED, names, protocol, cookie, notes);
+  struct whole_event_record* record =
+      begin(EVENT_BIND_FAILED, names, protocol, cookie, notes->created_ns, ALL);
   if (record) {
-    record->head.time_ns = notes->attempt_ns;
-    record->local_port = notes->attempt_port;
-    __builtin_memcpy(record->local_address, notes->attempt_address, sizeof record->local_address);
-    record->actor = notes->attempt_by;
+    record->socket.head.time_ns = notes->attempt_ns;
+    record->socket.local_port = notes->attempt_port;
+    __builtin_memcpy(record->socket.local_ipv4, notes->attempt_address, 4);
+    __builtin_memcpy(record->rest.local_ipv6, notes->attempt_address, 16);
+    record->socket.actor = notes->attempt_by;
+    record->rest.creator = notes->creator;
     send(record);
   }
   notes->attempt_port = 0;
@@ -296,12 +347,9 @@ static __always_inline int bound(struct bpf_sock* ctx) {
   if (ctx->type != SOCK_DGRAM) return 1;
   struct socket_start start;
   const struct names names = names_of(ctx, &start);
-  struct socket_event_record* record =
-      begin(EVENT_BOUND, names, ctx->protocol, bpf_get_socket_cookie(ctx), notes);
-  if (!record) return 1;
-  fill_current(&record->actor);
-  send(record);
-  if (notes) notes->announced = true;
+  const bool told =
+      report_act(EVENT_BOUND, names, ctx->protocol, bpf_get_socket_cookie(ctx), notes);
+  if (told && notes) notes->announced = true;
   return 1;
 }
 
@@ -318,12 +366,8 @@ static __always_inline int announce_sender(struct bpf_sock_addr* ctx) {
   if (!notes || notes->announced) return 1;
   struct socket_start start;
   const struct names names = names_of(socket, &start);
-  struct socket_event_record* record =
-      begin(EVENT_BOUND, names, ctx->protocol, bpf_get_socket_cookie(ctx), notes);
-  if (!record) return 1;
-  fill_current(&record->actor);
-  send(record);
-  notes->announced = true;
+  notes->announced =
+      report_act(EVENT_BOUND, names, ctx->protocol, bpf_get_socket_cookie(ctx), notes);
   return 1;
 }
 
@@ -339,12 +383,9 @@ static __always_inline struct names names_in_place(const struct sock* sk) {
 
 static __always_inline void acted(__u8 kind, struct bpf_sock_ops* ops, const struct sock* sk,
                                   struct socket_notes* notes) {
-  struct socket_event_record* record =
-      begin(kind, names_in_place(sk), IPPROTO_TCP, bpf_get_socket_cookie(ops), notes);
-  if (!record) return;
-  fill_current(&record->actor);
-  send(record);
-  if (notes) notes->announced = true;
+  const bool told =
+      report_act(kind, names_in_place(sk), IPPROTO_TCP, bpf_get_socket_cookie(ops), notes);
+  if (told && notes) notes->announced = true;
 }
 
 // Whether what a listener accepts need not come in at its own place, or several listen at one: a
@@ -446,16 +487,29 @@ static __always_inline const struct event_actor* maker_of(struct bpf_sock* socke
   return &listener->maker;
 }
 
+// Reports what nobody does, or nobody who could be told.
+static __always_inline bool report(__u8 kind, const struct sock* sk, __u64 cookie, __u64 created_ns,
+                                   const struct event_actor* creator, __u32 error) {
+  const struct names names = names_in_place(sk);
+  struct socket_event_record* record;
+  if (sk->__sk_common.skc_family == AF_INET) {
+    record = begin(kind, names, IPPROTO_TCP, cookie, created_ns, NAMES);
+  } else {
+    record = begin(kind, names, IPPROTO_TCP, cookie, created_ns, ALL);
+  }
+  if (!record) return false;
+  record->flags = EVENT_CREATOR_ONLY;
+  if (creator) record->actor = *creator;
+  record->error = error;
+  send(record);
+  return true;
+}
+
 static __always_inline void accepted(struct bpf_sock_ops* ops, struct bpf_sock* socket,
                                      const struct sock* sk) {
   bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
-  struct socket_event_record* record =
-      begin(EVENT_ACCEPTED, names_in_place(sk), IPPROTO_TCP, bpf_get_socket_cookie(ops), 0);
-  if (!record) return;
-  record->created_ns = record->head.time_ns;
-  const struct event_actor* maker = maker_of(socket, sk);
-  if (maker) record->creator = *maker;
-  send(record);
+  report(EVENT_ACCEPTED, sk, bpf_get_socket_cookie(ops), bpf_ktime_get_boot_ns(),
+         maker_of(socket, sk), 0);
 }
 
 static __always_inline void state_changed(struct bpf_sock_ops* ops, const struct sock* sk,
@@ -472,13 +526,10 @@ static __always_inline void state_changed(struct bpf_sock_ops* ops, const struct
   // sock_release already.
   if (connecting && programs && BPF_CORE_READ_BITFIELD(sk, sk_shutdown) == SHUTDOWN_MASK) return;
   if (!connecting && notes && notes->ended) return;
-  struct socket_event_record* record =
-      begin(connecting ? EVENT_CONNECT_FAILED : EVENT_CLOSED, names_in_place(sk), IPPROTO_TCP,
-            bpf_get_socket_cookie(ops), notes);
-  if (!record) return;
-  if (connecting) record->error = sk->sk_err;
-  send(record);
-  if (notes) notes->ended = true;
+  const bool told =
+      report(connecting ? EVENT_CONNECT_FAILED : EVENT_CLOSED, sk, bpf_get_socket_cookie(ops),
+             created_ns(notes), notes ? &notes->creator : 0, connecting ? sk->sk_err : 0);
+  if (told && notes) notes->ended = true;
 }
 
 SEC("sockops")
@@ -522,19 +573,19 @@ int on_tcp(struct bpf_sock_ops* ops) {
 
 #define TOTAL(tcp, field) (can_cast ? (tcp)->field : BPF_CORE_READ(tcp, field))
 
-static __always_inline void fill_totals(struct socket_event_record* record, const void* socket,
+static __always_inline void fill_totals(struct socket_event_totals* totals, const void* socket,
                                         __u8 state) {
   const struct tcp_sock* tcp = socket;
   if (can_cast) tcp = bpf_rdonly_cast(socket, bpf_core_type_id_kernel(struct tcp_sock));
   // bytes_acked would count the SYN too. What waits to be sent is sent after the close, unless the
   // connection was reset.
-  record->bytes_sent = TOTAL(tcp, bytes_sent) - TOTAL(tcp, bytes_retrans);
-  if (state != TCP_CLOSE) record->bytes_sent += TOTAL(tcp, write_seq) - TOTAL(tcp, snd_nxt);
-  record->bytes_received = TOTAL(tcp, bytes_received);
+  totals->bytes_sent = TOTAL(tcp, bytes_sent) - TOTAL(tcp, bytes_retrans);
+  if (state != TCP_CLOSE) totals->bytes_sent += TOTAL(tcp, write_seq) - TOTAL(tcp, snd_nxt);
+  totals->bytes_received = TOTAL(tcp, bytes_received);
   // The other side's FIN has a number like a byte, and is counted as one.
-  if (state == TCP_CLOSE_WAIT && record->bytes_received != 0) record->bytes_received -= 1;
-  record->rtt_us = TOTAL(tcp, srtt_us) >> 3;  // the kernel keeps eight times the value
-  record->retransmits = TOTAL(tcp, total_retrans);
+  if (state == TCP_CLOSE_WAIT && totals->bytes_received != 0) totals->bytes_received -= 1;
+  totals->rtt_us = TOTAL(tcp, srtt_us) >> 3;  // the kernel keeps eight times the value
+  totals->retransmits = TOTAL(tcp, total_retrans);
 }
 
 // Most sockets have none, and to ask for it costs more than to see that.
@@ -542,6 +593,33 @@ static __always_inline bool has_storage(const void* socket) {
   if (!can_cast) return true;
   return ((const struct sock*)bpf_rdonly_cast(socket, bpf_core_type_id_kernel(struct sock)))
              ->sk_bpf_storage != 0;
+}
+
+static __always_inline bool report_release(struct bpf_sock* ctx, struct names names, __u64 cookie,
+                                           const struct socket_notes* notes) {
+  struct event_actor actor = {};
+  fill_current(&actor);
+  const bool created = notes && is_same(&actor, &notes->creator);
+  if (names.common->skc_family == AF_INET && (!notes || created)) {
+    struct closing_event_record* record =
+        begin(EVENT_CLOSED, names, ctx->protocol, cookie, created_ns(notes), TOTALS);
+    if (!record) return false;
+    record->socket.actor = actor;
+    if (created) record->socket.flags = EVENT_ACTOR_CREATED;
+    if (ctx->protocol == IPPROTO_TCP) {
+      fill_totals(&record->totals, ctx, names.common->skc_state);
+    }
+    send(record);
+    return true;
+  }
+  struct whole_event_record* whole =
+      begin(EVENT_CLOSED, names, ctx->protocol, cookie, created_ns(notes), ALL);
+  if (!whole) return false;
+  whole->socket.actor = actor;
+  if (notes) whole->rest.creator = notes->creator;
+  if (ctx->protocol == IPPROTO_TCP) fill_totals(&whole->totals, ctx, names.common->skc_state);
+  send(whole);
+  return true;
 }
 
 SEC("cgroup/sock_release")
@@ -562,12 +640,7 @@ int on_release(struct bpf_sock* ctx) {
   // of, and the recorder passes over what it does not know.
   if (names.common->skc_num == 0 && !had_cookie) return 1;
   if (notes && notes->ended) return 1;
-  struct socket_event_record* record = begin(EVENT_CLOSED, names, ctx->protocol, cookie, notes);
-  if (!record) return 1;
-  fill_current(&record->actor);
-  if (ctx->protocol == IPPROTO_TCP) fill_totals(record, ctx, names.common->skc_state);
-  send(record);
-  if (notes) notes->ended = true;
+  if (report_release(ctx, names, cookie, notes) && notes) notes->ended = true;
   return 1;
 }
 

@@ -7,16 +7,17 @@ namespace {
 
 // To begin and to end a statement costs more than the row that it inserts.
 constexpr size_t kRowsAtOnce = 32;
+constexpr int kColumns = 14;
 
 std::string insert_rows(int level, size_t count) {
   std::string sql =
       // The whole transaction is given up when a row fails: no journal for the statement is needed.
       "INSERT OR FAIL INTO " + closed_table(level) +
-      "(id, kind, local_port, remote_port, closed_boot_us, lasted_us, remote_address, cookie, "
+      "(kind, local_port, remote_port, closed_boot_us, lasted_us, remote_address, cookie, "
       "owner, creator, also_held_by, bytes_sent, bytes_received, rtt_us, retransmits) VALUES";
   for (size_t row = 0; row < count; ++row) {
     sql += row == 0 ? "" : ", ";
-    sql += "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    sql += "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
   }
   return sql;
 }
@@ -131,23 +132,30 @@ void ClosedSockets::insert_waiting(int level) {
   int at = 0;
   for (const Row& row : waiting_[level]) {
     const model::RecordedSocket& socket = *row.socket;
-    insert.bind(at + 1, row.id).bind(at + 2, row.kind);
-    insert.bind(at + 3, socket.local.port).bind(at + 4, socket.remote.port);
-    insert.bind(at + 5, row.closed_us).bind(at + 6, row.lasted_us);
-    bind_address(insert, at + 7, socket.remote.address);
-    insert.bind(at + 8, static_cast<int64_t>(socket.cookie)).bind(at + 9, socket.owner);
-    insert.bind(at + 10, socket.creator);
-    row.also.empty() ? insert.bind_null(at + 11) : insert.bind_text(at + 11, row.also);
-    insert.bind(at + 12, static_cast<int64_t>(socket.totals.bytes_sent));
-    insert.bind(at + 13, static_cast<int64_t>(socket.totals.bytes_received));
-    insert.bind(at + 14, socket.totals.rtt_us).bind(at + 15, socket.totals.retransmits);
+    insert.bind(at + 1, row.kind);
+    insert.bind(at + 2, socket.local.port).bind(at + 3, socket.remote.port);
+    insert.bind(at + 4, row.closed_us).bind(at + 5, row.lasted_us);
+    bind_address(insert, at + 6, socket.remote.address);
+    insert.bind(at + 7, static_cast<int64_t>(socket.cookie)).bind(at + 8, socket.owner);
+    insert.bind(at + 9, socket.creator);
+    row.also.empty() ? insert.bind_null(at + 10) : insert.bind_text(at + 10, row.also);
+    insert.bind(at + 11, static_cast<int64_t>(socket.totals.bytes_sent));
+    insert.bind(at + 12, static_cast<int64_t>(socket.totals.bytes_received));
+    insert.bind(at + 13, socket.totals.rtt_us).bind(at + 14, socket.totals.retransmits);
     if (all_at_once) {
-      at += 15;
+      at += kColumns;
     } else {
       insert.run();
     }
   }
   if (all_at_once) insert.run();
+  // SQLite gives each row the number after the last: to be told a number, it would look for it.
+  if (!waiting_[level].empty() && database_.last_row() != waiting_[level].back().id) {
+    raise(base::ErrorKind::kCorrupt, "write to the timeline: row " +
+                                         std::to_string(waiting_[level].back().id) + " of " +
+                                         closed_table(level) + " was given the number " +
+                                         std::to_string(database_.last_row()));
+  }
   waiting_[level].clear();
 }
 

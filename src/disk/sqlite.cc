@@ -196,6 +196,8 @@ Statement Database::prepare(const std::string& sql) {
   return Statement(statement);
 }
 
+int64_t Database::last_row() const { return sqlite3_last_insert_rowid(handle_.get()); }
+
 int64_t Database::changes() const { return sqlite3_changes64(handle_.get()); }
 
 // ---- Transaction -----------------------------------------------------------------------------

@@ -96,6 +96,8 @@ class Database {
   Statement prepare(const std::string& sql);
   /// Rows that the last statement changed.
   [[nodiscard]] int64_t changes() const;
+  /// The number of the row that was inserted last.
+  [[nodiscard]] int64_t last_row() const;
   [[nodiscard]] bool is_open() const { return handle_ != nullptr; }
   void close() { handle_.reset(); }
 

@@ -1,5 +1,6 @@
 #include "disk/timeline_names.h"
 
+#include <bit>
 #include <cstring>
 #include <type_traits>
 
@@ -20,6 +21,17 @@ void append_number(std::string& key, Number value) {
 void append_text(std::string& key, std::string_view text) {
   append_number(key, static_cast<uint32_t>(text.size()));
   key += text;
+}
+
+// What differs between the kinds of one server's sockets.
+size_t place_of(const Kind& kind, size_t places) {
+  uint64_t halves[2];
+  static_assert(sizeof halves == sizeof kind.local.bytes);
+  std::memcpy(halves, kind.local.bytes.data(), sizeof halves);
+  uint64_t mixed = halves[0] ^ std::rotl(halves[1], 23) ^ uint64_t { kind.netns } << 32U;
+  mixed ^= uint64_t{static_cast<uint8_t>(kind.role)} << 8U | static_cast<uint8_t>(kind.proof);
+  mixed ^= uint64_t{static_cast<uint8_t>(kind.protocol)} << 16U;
+  return (mixed * 0x9E3779B97F4A7C15U >> 32U) % places;
 }
 
 template <class Map>
@@ -67,9 +79,8 @@ void TimelineNames::forget() {
 }
 
 TimelineNames::Used& TimelineNames::used_kind(const Kind& kind, int64_t used_us) {
-  for (const RecentKind& recent : recent_kinds_) {
-    if (recent.used != nullptr && recent.kind == kind) return *recent.used;
-  }
+  RecentKind& recent = recent_kinds_[place_of(kind, recent_kinds_.size())];
+  if (recent.used != nullptr && recent.kind == kind) return *recent.used;
   key_.clear();
   append_number(key_, kind.boot);
   append_number(key_, kind.netns);
@@ -109,7 +120,7 @@ TimelineNames::Used& TimelineNames::used_kind(const Kind& kind, int64_t used_us)
     if (make_room(kinds_)) recent_kinds_ = {};
     at = kinds_.emplace(key_, found).first;
   }
-  recent_kinds_[next_recent_++ % recent_kinds_.size()] = {kind, &at->second};
+  recent = {kind, &at->second};
   return at->second;
 }
 

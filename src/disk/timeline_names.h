@@ -34,8 +34,8 @@ class TimelineNames {
     int64_t id = 0;
     int64_t used_us = 0;
   };
-  // One of the last kinds that were asked for: a busy server's rows are of few kinds, and to
-  // compare costs less than to make the key.
+  // One of the last kinds that were asked for, at the place that its numbers give: a busy server's
+  // rows are of few kinds, and to compare costs less than to make the key.
   struct RecentKind {
     Kind kind;
     Used* used = nullptr;  // in kinds_
@@ -44,8 +44,7 @@ class TimelineNames {
   int64_t program(const model::RecordedProcess& process);
 
   std::unordered_map<std::string, Used> kinds_;
-  std::array<RecentKind, 4> recent_kinds_;
-  size_t next_recent_ = 0;
+  std::array<RecentKind, 64> recent_kinds_;
   std::unordered_map<std::string, int64_t> programs_;
   std::unordered_map<int64_t, int64_t> processes_;       // id → when last used
   std::unordered_map<int64_t, int64_t> program_counts_;  // id → change since the last flush

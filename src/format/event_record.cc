@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace format {
 namespace {
@@ -30,11 +31,14 @@ std::optional<Record> copy(std::span<const std::byte> bytes) {
   return record;
 }
 
-model::IpAddress address_of(uint8_t family, const __u8 (&bytes)[16]) {
-  if (family == AF_INET6) return model::IpAddress::v6(bytes);
+model::IpAddress ipv4(const __u8* bytes) {
   uint32_t network_order = 0;
   std::memcpy(&network_order, bytes, sizeof network_order);
   return model::IpAddress::v4(network_order);
+}
+
+model::IpAddress address_of(uint8_t family, const __u8 (&bytes)[16]) {
+  return family == AF_INET6 ? model::IpAddress::v6(bytes) : ipv4(bytes);
 }
 
 bool is_sound(const event_actor& actor) { return actor.tgid <= kHighestNumber; }
@@ -65,39 +69,71 @@ std::optional<model::Protocol> protocol_of(uint16_t number) {
   }
 }
 
+/// A socket's record with zeros for what was cut off; nothing when it has none of the three
+/// lengths.
+std::optional<whole_event_record> copy_socket(std::span<const std::byte> bytes) {
+  whole_event_record record;
+  const size_t size = bytes.size();
+  if (size != sizeof record.socket && size != sizeof(closing_event_record) &&
+      size != sizeof record) {
+    return std::nullopt;
+  }
+  std::memset(reinterpret_cast<std::byte*>(&record) + size, 0, sizeof record - size);
+  std::memcpy(&record, bytes.data(), size);
+  if (record.socket.head.size != size) return std::nullopt;
+  return record;
+}
+
+void fill_actors(const whole_event_record& record, model::SocketEvent& event) {
+  const model::Actor actor = actor_of(record.socket.actor);
+  if (record.socket.flags == EVENT_CREATOR_ONLY) {
+    event.creator = actor;
+    return;
+  }
+  event.actor = actor;
+  event.creator =
+      record.socket.flags == EVENT_ACTOR_CREATED ? actor : actor_of(record.rest.creator);
+}
+
 base::Result<model::Event> read_socket(std::span<const std::byte> bytes) {
-  const auto record = copy<socket_event_record>(bytes);
+  const auto record = copy_socket(bytes);
   if (!record) return refuse("a socket's event has " + std::to_string(bytes.size()) + " bytes");
-  const auto protocol = protocol_of(record->protocol);
-  if (!protocol) return refuse("its protocol is " + std::to_string(record->protocol));
-  if (record->family != AF_INET && record->family != AF_INET6) {
-    return refuse("its address family is " + std::to_string(record->family));
+  const socket_event_record& socket = record->socket;
+  const auto protocol = protocol_of(socket.protocol);
+  if (!protocol) return refuse("its protocol is " + std::to_string(socket.protocol));
+  const bool ipv6 = socket.family == AF_INET6 && bytes.size() == sizeof(whole_event_record);
+  if (!ipv6 && socket.family != AF_INET) {
+    return refuse("its address family is " + std::to_string(socket.family) + " in " +
+                  std::to_string(bytes.size()) + " bytes");
   }
-  if (record->cookie == 0 || record->error > kHighestErrno || !is_sound(record->creator) ||
-      !is_sound(record->actor)) {
-    return refuse("its cookie is " + std::to_string(record->cookie) + ", its error " +
-                  std::to_string(record->error) + " and its processes " +
-                  std::to_string(record->creator.tgid) + " and " +
-                  std::to_string(record->actor.tgid));
+  if (socket.cookie == 0 || socket.error > kHighestErrno || socket.flags > EVENT_CREATOR_ONLY ||
+      !is_sound(record->rest.creator) || !is_sound(socket.actor)) {
+    return refuse("its cookie is " + std::to_string(socket.cookie) + ", its error " +
+                  std::to_string(socket.error) + ", its flags " + std::to_string(socket.flags) +
+                  " and its processes " + std::to_string(record->rest.creator.tgid) + " and " +
+                  std::to_string(socket.actor.tgid));
   }
-  model::SocketEvent event;
-  event.time_ns = record->head.time_ns;
-  event.cookie = record->cookie;
-  event.created_ns = record->created_ns;
-  event.kind = static_cast<model::SocketEventKind>(record->head.kind);
+  // Made where it will be handed over from: there are many of these, and they are not small.
+  base::Result<model::Event> out(std::in_place, std::in_place_type<model::SocketEvent>);
+  auto& event = std::get<model::SocketEvent>(*out);
+  event.time_ns = socket.head.time_ns;
+  event.cookie = socket.cookie;
+  event.created_ns = socket.created_ns;
+  event.kind = static_cast<model::SocketEventKind>(socket.head.kind);
   event.protocol = *protocol;
-  event.netns = record->head.netns;
-  event.interface = record->interface;
-  event.local = {address_of(record->family, record->local_address), record->local_port};
-  event.remote = {address_of(record->family, record->remote_address), record->remote_port};
-  event.creator = actor_of(record->creator);
-  event.actor = actor_of(record->actor);
-  event.error = static_cast<uint16_t>(record->error);
-  event.totals = {.bytes_sent = record->bytes_sent,
-                  .bytes_received = record->bytes_received,
-                  .rtt_us = record->rtt_us,
-                  .retransmits = record->retransmits};
-  return event;
+  event.netns = socket.head.netns;
+  event.interface = socket.interface;
+  event.local = {ipv6 ? model::IpAddress::v6(record->rest.local_ipv6) : ipv4(socket.local_ipv4),
+                 socket.local_port};
+  event.remote = {ipv6 ? model::IpAddress::v6(record->rest.remote_ipv6) : ipv4(socket.remote_ipv4),
+                  socket.remote_port};
+  fill_actors(*record, event);
+  event.error = static_cast<uint16_t>(socket.error);
+  event.totals = {.bytes_sent = record->totals.bytes_sent,
+                  .bytes_received = record->totals.bytes_received,
+                  .rtt_us = record->totals.rtt_us,
+                  .retransmits = record->totals.retransmits};
+  return out;
 }
 
 base::Result<model::Event> read_reset(std::span<const std::byte> bytes) {

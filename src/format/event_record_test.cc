@@ -20,22 +20,26 @@ Record record_of(uint8_t kind) {
   return record;
 }
 
-socket_event_record socket_record_of(uint8_t kind) {
-  auto record = record_of<socket_event_record>(kind);
-  record.head.netns = 7;
-  record.cookie = 9;
-  record.created_ns = 4;
-  record.local_port = 56744;
-  record.remote_port = 443;
-  record.protocol = IPPROTO_TCP;
-  record.family = AF_INET;
+whole_event_record whole_record_of(uint8_t kind) {
+  whole_event_record record{};
+  socket_event_record& socket = record.socket;
+  socket = record_of<socket_event_record>(kind);
+  socket.head.size = sizeof record;
+  socket.head.netns = 7;
+  socket.cookie = 9;
+  socket.created_ns = 4;
+  socket.local_port = 56744;
+  socket.remote_port = 443;
+  socket.protocol = IPPROTO_TCP;
+  socket.family = AF_INET;
   const uint8_t loopback[4] = {127, 0, 0, 1};
-  std::memcpy(record.local_address, loopback, sizeof loopback);
-  record.creator.tgid = 20;
-  record.creator.uid = 1000;
-  record.creator.start_time_ns = 3;
-  std::memcpy(record.creator.command, "curl", 4);
-  record.bytes_sent = 77;
+  std::memcpy(socket.local_ipv4, loopback, sizeof loopback);
+  socket.actor.tgid = 21;
+  record.rest.creator.tgid = 20;
+  record.rest.creator.uid = 1000;
+  record.rest.creator.start_time_ns = 3;
+  std::memcpy(record.rest.creator.command, "curl", 4);
+  record.totals.bytes_sent = 77;
   return record;
 }
 
@@ -44,28 +48,64 @@ std::span<const std::byte> bytes(const Record& record) {
   return std::as_bytes(std::span(&record, 1));
 }
 
+model::SocketEvent socket_of(std::span<const std::byte> record) {
+  const auto event = format::read_event(record);
+  EXPECT_TRUE(event) << event.error().message;
+  return event ? std::get<model::SocketEvent>(*event) : model::SocketEvent{};
+}
+
 TEST(EventRecord, TellsASocketsEvent) {
-  const auto record = socket_record_of(EVENT_CLOSED);
-  const auto event = format::read_event(bytes(record));
-  ASSERT_TRUE(event) << event.error().message;
-  const auto& socket = std::get<model::SocketEvent>(*event);
+  const auto record = whole_record_of(EVENT_CLOSED);
+  const auto socket = socket_of(bytes(record));
   EXPECT_EQ(socket.kind, model::SocketEventKind::kClosed);
   EXPECT_EQ(socket.cookie, 9U);
   EXPECT_EQ(model::to_string(socket.local), "127.0.0.1:56744");
   EXPECT_EQ(socket.remote.port, 443);
   EXPECT_EQ(socket.creator.pid, 20);
   EXPECT_STREQ(socket.creator.command.data(), "curl");
-  EXPECT_EQ(socket.actor.pid, 0);
+  EXPECT_EQ(socket.actor.pid, 21);
   EXPECT_EQ(socket.totals.bytes_sent, 77U);
 }
 
+TEST(EventRecord, WhatIsCutOffIsNotKnown) {
+  auto record = whole_record_of(EVENT_CLOSED);
+  record.socket.head.size = sizeof(closing_event_record);
+  auto socket = socket_of(bytes(record).first(sizeof(closing_event_record)));
+  EXPECT_EQ(model::to_string(socket.local), "127.0.0.1:56744");
+  EXPECT_EQ(socket.actor.pid, 21);
+  EXPECT_EQ(socket.creator.pid, 0);
+  EXPECT_EQ(socket.totals.bytes_sent, 77U);
+  record.socket.head.size = sizeof(socket_event_record);
+  socket = socket_of(bytes(record).first(sizeof(socket_event_record)));
+  EXPECT_EQ(socket.actor.pid, 21);
+  EXPECT_EQ(socket.totals.bytes_sent, 0U);
+}
+
+TEST(EventRecord, TellsWhoActsFromWhoMadeTheSocket) {
+  auto record = whole_record_of(EVENT_ACCEPTED);
+  record.socket.flags = EVENT_CREATOR_ONLY;
+  EXPECT_EQ(socket_of(bytes(record)).creator.pid, 21);
+  EXPECT_EQ(socket_of(bytes(record)).actor.pid, 0);
+  record.socket.flags = EVENT_ACTOR_CREATED;
+  EXPECT_EQ(socket_of(bytes(record)).creator.pid, 21);
+  EXPECT_EQ(socket_of(bytes(record)).actor.pid, 21);
+}
+
+TEST(EventRecord, TellsIpv6AddressesFromTheRest) {
+  auto record = whole_record_of(EVENT_CONNECTED);
+  record.socket.family = AF_INET6;
+  record.rest.local_ipv6[15] = 1;
+  record.rest.remote_ipv6[15] = 2;
+  EXPECT_EQ(model::to_string(socket_of(bytes(record)).local), "[::1]:56744");
+  EXPECT_EQ(model::to_string(socket_of(bytes(record)).remote), "[::2]:443");
+}
+
 TEST(EventRecord, NobodyIsNobodyWhateverTheRestOfTheActorSays) {
-  auto record = socket_record_of(EVENT_CLOSED);
-  record.creator.tgid = 0;
-  const auto event = format::read_event(bytes(record));
-  ASSERT_TRUE(event);
-  EXPECT_EQ(std::get<model::SocketEvent>(*event).creator.uid, 0U);
-  EXPECT_EQ(std::get<model::SocketEvent>(*event).creator.command[0], '\0');
+  auto record = whole_record_of(EVENT_CLOSED);
+  record.rest.creator.tgid = 0;
+  const auto socket = socket_of(bytes(record));
+  EXPECT_EQ(socket.creator.uid, 0U);
+  EXPECT_EQ(socket.creator.command[0], '\0');
 }
 
 TEST(EventRecord, TellsAResetAndAProcess) {
@@ -89,32 +129,40 @@ TEST(EventRecord, TellsAResetAndAProcess) {
 }
 
 TEST(EventRecord, RefusesWhatIsCutOrOfAnotherVersion) {
-  const auto record = socket_record_of(EVENT_CLOSED);
-  const auto whole = bytes(record);
-  for (size_t length = 0; length < whole.size(); ++length) {
-    EXPECT_FALSE(format::read_event(whole.first(length))) << length;
+  auto record = whole_record_of(EVENT_CLOSED);
+  for (const size_t said : {sizeof record, sizeof(closing_event_record), sizeof record.socket}) {
+    record.socket.head.size = static_cast<uint16_t>(said);
+    for (size_t length = 0; length <= sizeof record; ++length) {
+      EXPECT_EQ(format::read_event(bytes(record).first(length)).has_value(), length == said);
+    }
   }
-  auto other = record;
-  other.head.version = EVENT_RECORD_VERSION + 1;
+  auto other = whole_record_of(EVENT_CLOSED);
+  other.socket.head.version = EVENT_RECORD_VERSION - 1;
   EXPECT_FALSE(format::read_event(bytes(other)));
-  other = record;
-  other.head.size -= 1;
+  other = whole_record_of(EVENT_CLOSED);
+  other.socket.head.size -= 1;
   EXPECT_FALSE(format::read_event(bytes(other)));
 }
 
 TEST(EventRecord, RefusesFieldsThatCannotBeTrue) {
   const auto refused = [](const auto& change) {
-    auto record = socket_record_of(EVENT_CONNECTED);
+    auto record = whole_record_of(EVENT_CONNECTED);
     change(record);
-    const auto event = format::read_event(bytes(record));
+    const auto event = format::read_event(bytes(record).first(record.socket.head.size));
     return !event && event.error().kind == base::ErrorKind::kCorrupt;
   };
-  EXPECT_TRUE(refused([](auto& r) { r.head.kind = 99; }));
-  EXPECT_TRUE(refused([](auto& r) { r.family = AF_UNIX; }));
-  EXPECT_TRUE(refused([](auto& r) { r.protocol = IPPROTO_ICMP; }));
-  EXPECT_TRUE(refused([](auto& r) { r.cookie = 0; }));
-  EXPECT_TRUE(refused([](auto& r) { r.actor.tgid = 0x80000000U; }));
-  EXPECT_TRUE(refused([](auto& r) { r.error = 5000; }));
+  EXPECT_TRUE(refused([](auto& r) { r.socket.head.kind = 99; }));
+  EXPECT_TRUE(refused([](auto& r) { r.socket.family = AF_UNIX; }));
+  EXPECT_TRUE(refused([](auto& r) {
+    r.socket.family = AF_INET6;
+    r.socket.head.size = sizeof(closing_event_record);
+  })) << "where are its addresses?";
+  EXPECT_TRUE(refused([](auto& r) { r.socket.protocol = IPPROTO_ICMP; }));
+  EXPECT_TRUE(refused([](auto& r) { r.socket.cookie = 0; }));
+  EXPECT_TRUE(refused([](auto& r) { r.socket.actor.tgid = 0x80000000U; }));
+  EXPECT_TRUE(refused([](auto& r) { r.rest.creator.tgid = 0x80000000U; }));
+  EXPECT_TRUE(refused([](auto& r) { r.socket.flags = 3; }));
+  EXPECT_TRUE(refused([](auto& r) { r.socket.error = 5000; }));
   EXPECT_FALSE(refused([](auto&) {}));
 }
 

@@ -27,6 +27,9 @@ constexpr uint64_t kKeepUnusedNs = 3600 * kSecondNs;
 // An orphaned connection tells of its end when the kernel gives it up, minutes later at most.
 constexpr uint64_t kKeepFoundGoneNs = 600 * kSecondNs;
 constexpr uint64_t kForgetEveryNs = 10 * kSecondNs;
+// Room for a busy machine's batch. It is memory only once it is used, and to grow step by step
+// would use it twice.
+constexpr size_t kUsualRows = 16'384;
 // Two clocks cannot be read at once; a difference up to this is put down to that.
 constexpr int64_t kClockNoiseUs = 10'000;
 // A setting of the wall clock by less than this is kept, but is not worth a gap.
@@ -84,6 +87,7 @@ Recorder::Recorder(ProcessSource& processes, TimelineWriter::Boot boot, ClockRea
       now_(now),
       before_(now),
       next_process_id_(boot.next_process_id) {
+  batch_.closed.reserve(kUsualRows);
   const int64_t wall_minus_boot_us = now.wall_us - us_of(now.boot_ns);
   clock_.add({0, wall_minus_boot_us});
   batch_.clock_steps.push_back({us_of(now.boot_ns), wall_minus_boot_us});
@@ -154,7 +158,13 @@ void Recorder::lost(const model::LossCounters& more, int64_t from_us, int64_t un
 // ---- processes -------------------------------------------------------------------------------
 
 Recorder::Known& Recorder::known(const ProcessKey& key, uint64_t start_time_ns) {
+  Recent& recent = recent_[static_cast<size_t>(key.pid) % recent_.size()];
+  if (recent.known != nullptr && recent.key == key) {
+    recent.known->used_ns = now_.boot_ns;
+    return *recent.known;
+  }
   const auto [at, added] = known_.try_emplace(key);
+  recent = {key, &at->second};
   Known& one = at->second;
   if (added) {
     one.process.id = next_process_id_++;
@@ -280,6 +290,7 @@ void Recorder::forget_processes() {
     keys_by_id_.erase(one.process.id);
     return true;
   });
+  recent_ = {};
 }
 
 // ---- sockets ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 // the last descriptor is the one that served it, while the listener's maker may be its parent.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -140,6 +141,12 @@ class Recorder {
   // must be no second row for it.
   std::unordered_map<uint64_t, uint64_t> found_gone_;
   std::unordered_map<ProcessKey, Known, ProcessKeyHash> known_;
+  // Where in known_ those are who acted last: most events are of few processes.
+  struct Recent {
+    ProcessKey key;
+    Known* known = nullptr;
+  };
+  std::array<Recent, 16> recent_;
   std::unordered_map<int64_t, ProcessKey> keys_by_id_;
   TimelineBatch batch_;
 };
