@@ -210,8 +210,10 @@ PageSection guessing_section(const ports::PortGuessing& guessing) {
   section.point(udp_in_words(udp), udp == Guessing::kEasy ? Tone::kWarning : Tone::kPlain);
   if (guessing.udp.pairs > 0) section.detail("next", steps_in_words(guessing.udp));
   section.paragraph(
-      "Only small steps are looked for: \"no better than chance\" is no proof that nobody can "
-      "guess.");
+      "Counted is every port of the range that was opened, also one that a program asked for by "
+      "its number: a fixed port makes guessing look harder, a resolver that draws its own ports "
+      "shows how well it draws. Only small steps are looked for: \"no better than chance\" is no "
+      "proof that nobody can guess.");
   return section;
 }
 

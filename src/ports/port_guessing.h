@@ -8,6 +8,9 @@
 // connect to *him* guesses its connections to others), and for UDP, one after another whatever the
 // destination.
 //
+// Ports that a program asked for by number count like those that the kernel chose, since a row does
+// not tell them apart: who guesses cares for the ports as they come, whoever chose them.
+//
 // What this cannot tell: a generator whose next port follows from those before by more than a small
 // step looks random here. "No better than chance" is no proof that nobody can guess.
 #pragma once
