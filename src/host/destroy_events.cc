@@ -10,6 +10,7 @@
 #include <ctime>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -21,9 +22,6 @@ namespace host {
 namespace {
 
 constexpr uint64_t kSecondNs = 1'000'000'000;
-// Namespaces come and go with containers; a new one is listened to after this long. A listener
-// keeps its namespace alive, so one that nobody lives in any more is let go as soon.
-constexpr uint64_t kRefreshNs = kSecondNs;
 constexpr int kReceiveBytes = 8 << 20;
 
 uint64_t boot_ns() {
@@ -128,8 +126,10 @@ base::Result<bool> Announcements::drain(std::vector<model::Event>& into, size_t 
 
 class DestroyEvents final : public ports::EventSource {
  public:
-  DestroyEvents(std::string why, size_t namespaces_max)
-      : why_(std::move(why)), namespaces_max_(namespaces_max) {}
+  DestroyEvents(std::string why, size_t namespaces_max, uint64_t sought_every_ms)
+      : why_(std::move(why)),
+        namespaces_max_(namespaces_max),
+        sought_every_ns_(sought_every_ms * 1'000'000) {}
 
   base::Result<void> begin() {
     const auto own = own_net_namespace();
@@ -142,7 +142,7 @@ class DestroyEvents final : public ports::EventSource {
   }
 
   base::Result<bool> drain(std::vector<model::Event>& into, size_t limit) override {
-    if (boot_ns() - refreshed_ns_ >= kRefreshNs) refresh();
+    if (boot_ns() - refreshed_ns_ >= sought_every_ns_) refresh();
     const size_t full = into.size() + limit;
     std::optional<base::Error> broken;
     // Each time from the one after the last that was heard: nobody talks the others down.
@@ -175,7 +175,9 @@ class DestroyEvents final : public ports::EventSource {
         "A socket that opens and closes between two looks is recorded without its owner, and with "
         "the time of its closing alone.",
         "Failed connects and binds, refused callers, and the programs behind what ended between "
-        "two looks are not seen."};
+        "two looks are not seen.",
+        "A network namespace is found by its name or a process that lives in it, within a second: "
+        "what ends there before that, and all of one that has neither, is not seen."};
     add_unheard(report, unheard_.barred, "it takes CAP_SYS_ADMIN to listen there.");
     add_unheard(report, unheard_.too_many,
                 "at most " + std::to_string(namespaces_max_) + " are listened to.");
@@ -242,20 +244,28 @@ class DestroyEvents final : public ports::EventSource {
     }
   }
 
+  // Not at once: the last that closed there is still to be heard.
   void leave_ended(const NamespaceList& found) {
+    std::set<uint32_t> ended;
     std::erase_if(sources_, [&](const auto& item) {
       const uint32_t netns = item.first.first;
-      const bool stays =
+      const bool lives =
           netns == own_ || std::ranges::find(found.namespaces, netns, &NamespaceRef::inode) !=
                                found.namespaces.end();
-      if (!stays) dropped_before_ += item.second.dropped();
-      return !stays;
+      if (lives) return false;
+      ended.insert(netns);
+      if (!ended_.contains(netns)) return false;
+      dropped_before_ += item.second.dropped();
+      return true;
     });
+    ended_ = std::move(ended);
   }
 
   std::string why_;
   size_t namespaces_max_;
+  uint64_t sought_every_ns_;
   std::map<Source, Announcements> sources_;
+  std::set<uint32_t> ended_;  // namespaces that were not found any more when they were last sought
   Source heard_last_;
   uint32_t own_ = 0;
   uint64_t refreshed_ns_ = 0;
@@ -286,8 +296,9 @@ class NoEvents final : public ports::EventSource {
 }  // namespace
 
 base::Result<std::unique_ptr<ports::EventSource>> make_destroy_events(std::string why,
-                                                                      size_t namespaces_max) {
-  auto events = std::make_unique<DestroyEvents>(std::move(why), namespaces_max);
+                                                                      size_t namespaces_max,
+                                                                      uint64_t sought_every_ms) {
+  auto events = std::make_unique<DestroyEvents>(std::move(why), namespaces_max, sought_every_ms);
   if (auto begun = events->begin(); !begun) return std::unexpected(begun.error());
   return events;
 }

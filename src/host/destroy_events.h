@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -17,11 +18,17 @@ namespace host {
 /// Two descriptors each; a machine with more namespaces is seen there by looks alone.
 inline constexpr size_t kNamespacesHeard = 200;
 
+/// Namespaces come and go with containers; a new one is listened to after this long at most. A
+/// listener keeps its namespace alive, so one that nobody lives in any more is let go, once it has
+/// been heard to the end.
+inline constexpr uint64_t kNamespacesSoughtMs = 1000;
+
 /// `why` is why nothing better is used. Joins the groups in our own network namespace at once (its
 /// failure is the error), and in others as they come and go, as far as rights and
 /// `namespaces_max` allow.
 base::Result<std::unique_ptr<ports::EventSource>> make_destroy_events(
-    std::string why, size_t namespaces_max = kNamespacesHeard);
+    std::string why, size_t namespaces_max = kNamespacesHeard,
+    uint64_t sought_every_ms = kNamespacesSoughtMs);
 
 /// Never has an event.
 std::unique_ptr<ports::EventSource> make_no_events(std::string why);

@@ -219,6 +219,30 @@ TEST_F(DestroyEventsTest, ABusyNamespaceDoesNotTalkAnotherDown) {
   ASSERT_TRUE(host::enter_net_namespace(here.get()));
 }
 
+TEST_F(DestroyEventsTest, HearsANamespaceThatEndedToItsEnd) {
+  const base::Fd here(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+  auto sought_each_time = host::make_destroy_events("the test asks for it", 200, 0);
+  ASSERT_TRUE(sought_each_time) << sought_each_time.error().message;
+  uint16_t port = 0;
+  {
+    const OtherNamespace other;
+    ASSERT_TRUE((*sought_each_time)->drain(seen_, 1000));
+    ASSERT_TRUE(host::enter_net_namespace(other.fd().get()));
+    auto witness = host::make_destroy_events("the test asks for it");
+    ASSERT_TRUE(witness) << witness.error().message;
+    port = come_and_go(other.fd());
+    // The kernel tells all at once: when one has heard it, it waits for the other too.
+    events_ = std::move(*witness);
+    closing_of(port);
+    ASSERT_TRUE(host::enter_net_namespace(here.get()));
+  }
+  seen_.clear();
+  ASSERT_TRUE((*sought_each_time)->drain(seen_, 1000));
+  EXPECT_TRUE(std::ranges::any_of(seen_, [&](const model::Event& event) {
+    return std::get<model::SocketEvent>(event).local.port == port;
+  }));
+}
+
 TEST_F(DestroyEventsTest, ALimitOfOursIsNotCalledALackOfRights) {
   const OtherNamespace other;
   const auto limited = host::make_destroy_events("the test asks for it", 1);
