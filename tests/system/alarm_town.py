@@ -8,13 +8,13 @@ closed. The others end by themselves. What they do is drawn from the seed that t
 run can be repeated, and another seed does the same kind of thing.
 """
 
-import collections
 import contextlib
 import errno
 import json
 import os
 import random
 import resource
+import selectors
 import socket
 import struct
 import sys
@@ -64,10 +64,17 @@ def serve(server):
 
 
 def park(server):
-    """Keeps what comes, and says nothing."""
-    kept = collections.deque(maxlen=8000)
+    """Keeps what comes for as long as the other side does, and says nothing. Let go of any later, it
+    would be in the way of who comes from the same port again."""
+    kept = selectors.DefaultSelector()
+    kept.register(server, selectors.EVENT_READ)
     while True:
-        kept.append(server.accept()[0])
+        for one, _ in kept.select():
+            if one.fileobj is server:
+                kept.register(server.accept()[0], selectors.EVENT_READ)
+            else:
+                kept.unregister(one.fileobj)
+                one.fileobj.close()
 
 
 def in_thread(work, *arguments):
@@ -171,9 +178,15 @@ def app(seed, rounds):
     """Long-lived, with a pool of connections, to others and to the database next door."""
     draw = random.Random(seed)
     pool = [socket.create_connection((THERE, 443)) for _ in range(5)]
+    places = [(THERE, 443), (THERE, 443), (THERE, 8443), ("127.0.0.1", 5432), ("::1", 6379),
+              (HERE, 8080)]
+    # Each day has some of everything, however short it is and whatever is drawn.
+    for host, port in places:
+        talk(host, port)
+    socket.create_connection((THERE, 9999)).close()
+    try_port(THERE, 8444)
     for _ in range(int(rounds) * 4):
-        host, port = draw.choice([(THERE, 443), (THERE, 443), (THERE, 8443), ("127.0.0.1", 5432),
-                                  ("::1", 6379), (HERE, 8080)])
+        host, port = draw.choice(places)
         talk(host, port, draw.choice(["echo", "reset", "reset", "reset", "closed"]))
         if draw.random() < 0.1:
             pool.pop(draw.randrange(5)).close()
