@@ -6,6 +6,11 @@
 
 bool asked_only = false;  // sockets in `asked`
 
+// The smallest and the largest key in `asked`. Mostly there are few, and nearly every socket is
+// none of them: comparing spares looking.
+__u64 asked_first = 0;
+__u64 asked_last = 0;
+
 #define ASKED_MAX 16384
 
 // The sockets in question: in tables by cookie, through descriptors by where they are in memory or
@@ -18,4 +23,6 @@ struct {
   __type(value, __u8);
 } asked SEC(".maps");
 
-static __always_inline bool is_asked(__u64 key) { return bpf_map_lookup_elem(&asked, &key) != 0; }
+static __always_inline bool is_asked(__u64 key) {
+  return key >= asked_first && key <= asked_last && bpf_map_lookup_elem(&asked, &key);
+}

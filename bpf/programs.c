@@ -49,6 +49,8 @@ void descriptors_narrow(struct descriptor_programs* loaded, const struct narrowi
   loaded->bss->listeners_only = narrowing->listeners_only;
   loaded->bss->own_namespace_only = narrowing->own_namespace_only;
   loaded->bss->asked_only = narrowing->asked_only;
+  loaded->bss->asked_first = narrowing->asked_first;
+  loaded->bss->asked_last = narrowing->asked_last;
   loaded->bss->some_by_inode = narrowing->some_by_inode;
 }
 
@@ -84,6 +86,8 @@ void tables_free(struct table_programs* loaded) { table_programs__destroy(loaded
 
 void tables_narrow(struct table_programs* loaded, const struct narrowing* narrowing) {
   loaded->bss->asked_only = narrowing->asked_only;
+  loaded->bss->asked_first = narrowing->asked_first;
+  loaded->bss->asked_last = narrowing->asked_last;
   loaded->bss->facts_always = narrowing->facts_always;
 }
 

@@ -12,12 +12,13 @@ extern "C" {
 
 // What a walk leaves out; all zero leaves out nothing.
 struct narrowing {
-  uint16_t first_port, last_port;  // descriptors alone; 0 and 0: all ports
-  bool listeners_only;             // descriptors alone
-  bool own_namespace_only;         // descriptors alone: of the thread that reads them
-  bool asked_only;                 // sockets that were asked for
-  bool some_by_inode;              // descriptors alone: some of those by inode
-  bool facts_always;               // tables alone: also of sockets that a descriptor should lead to
+  uint16_t first_port, last_port;    // descriptors alone; 0 and 0: all ports
+  bool listeners_only;               // descriptors alone
+  bool own_namespace_only;           // descriptors alone: of the thread that reads them
+  bool asked_only;                   // sockets that were asked for
+  uint64_t asked_first, asked_last;  // of their keys, the smallest and the largest
+  bool some_by_inode;                // descriptors alone: some of those by inode
+  bool facts_always;  // tables alone: also of sockets that a descriptor should lead to
 };
 
 // ---- descriptors

@@ -168,13 +168,17 @@ size_t count_unseen(const Inventory& inventory, const std::vector<uint32_t>& row
   }));
 }
 
+bool is_modified(const model::Process& process) {
+  return process.package_check == model::PackageCheck::kModified;
+}
+
 /// Whether the file of a holder shown is not what its package installed.
 bool shows_modified(const Inventory& inventory, const std::vector<uint32_t>& rows) {
+  if (std::ranges::none_of(inventory.processes, is_modified)) return false;  // nearly always
   return std::ranges::any_of(rows, [&](uint32_t row) {
     return std::ranges::any_of(
-        inventory.owners_of(inventory.sockets[row]), [&](const model::Owner& owner) {
-          return inventory.processes[owner.process].package_check == model::PackageCheck::kModified;
-        });
+        inventory.owners_of(inventory.sockets[row]),
+        [&](const model::Owner& owner) { return is_modified(inventory.processes[owner.process]); });
   });
 }
 
@@ -364,6 +368,21 @@ bool shows_timer(const Request& request) {
 
 constexpr std::ptrdiff_t kRowsPerChunk = 512;  // little enough to stay in a core's cache
 
+/// For each process, whether it holds one of the sockets shown.
+std::vector<bool> find_holding(const Inventory& inventory, const std::vector<uint32_t>& rows) {
+  std::vector<bool> holds(inventory.processes.size());
+  if (rows.size() == inventory.sockets.size()) {
+    for (const model::Owner& owner : inventory.owners) holds[owner.process] = true;
+    return holds;
+  }
+  for (const uint32_t row : rows) {
+    for (const model::Owner& owner : inventory.owners_of(inventory.sockets[row])) {
+      holds[owner.process] = true;
+    }
+  }
+  return holds;
+}
+
 void print_json(const std::vector<uint32_t>& rows,
                 const std::vector<const model::PublishedPort*>& published,
                 const Inventory& inventory, const std::vector<model::Verdict>& verdicts,
@@ -381,12 +400,7 @@ void print_json(const std::vector<uint32_t>& rows,
     write_namespace(json, netns);
   }
   json.end_array().newline();
-  std::vector<bool> holds(inventory.processes.size());
-  for (const uint32_t row : rows) {
-    for (const model::Owner& owner : inventory.owners_of(inventory.sockets[row])) {
-      holds[owner.process] = true;
-    }
-  }
+  const std::vector<bool> holds = find_holding(inventory, rows);
   json.key("processes").begin_array();
   for (size_t i = 0; i < holds.size(); ++i) {
     if (!holds[i]) continue;

@@ -10,9 +10,9 @@
 namespace apps {
 namespace {
 
-void add_published(model::Inventory& inventory, Machine& machine) {
-  const uint32_t own = own_namespace(inventory);
-  auto found = machine.published_ports(own);
+using Published = base::Result<model::PublishedPorts>;
+
+void add_published(Published found, model::Inventory& inventory, Machine& machine) {
   if (!found) {
     inventory.report.blind_spots.push_back(
         "Ports that the packet filter sends elsewhere are not shown: " + found.error().message +
@@ -63,14 +63,23 @@ base::Result<model::Inventory> look(const LookRequest& request, Context& context
   Machine& machine = context.machine();
   auto source = machine.make_socket_source(request.collector, request.inventory);
   if (!source) return std::unexpected(source.error());
-  auto inventory = ports::take_inventory(**source, machine.processes(), request.inventory);
+  Published published;
+  const auto meanwhile = [&](const model::Inventory& so_far) {
+    if (request.published) published = machine.published_ports(own_namespace(so_far));
+  };
+  auto inventory =
+      ports::take_inventory(**source, machine.processes(), request.inventory, meanwhile);
   if (!inventory) return inventory;
-  complete_inventory(*inventory, request, context);
+  if (request.published) add_published(std::move(published), *inventory, machine);
+  if (request.packages || request.verify) add_packages(*inventory, request.verify, context);
   return inventory;
 }
 
 void complete_inventory(model::Inventory& inventory, const LookRequest& request, Context& context) {
-  if (request.published) add_published(inventory, context.machine());
+  if (request.published) {
+    Machine& machine = context.machine();
+    add_published(machine.published_ports(own_namespace(inventory)), inventory, machine);
+  }
   if (request.packages || request.verify) add_packages(inventory, request.verify, context);
 }
 

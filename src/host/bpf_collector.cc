@@ -43,9 +43,6 @@ constexpr size_t kReachedMax = 64;
 // How long a list of namespaces is taken to be true.
 constexpr std::chrono::seconds kNamespacesKeep{1};
 
-// Descriptors to try before such a namespace is given up: rights rarely differ between them.
-constexpr int kAttemptsMax = 8;
-
 /// The network namespace of a socket of another process: through a copy of its descriptor.
 base::Result<base::Fd> open_namespace_of(const model::Holder& holder) {
   const std::string tried = "reach it through descriptor " + std::to_string(holder.fd) +
@@ -280,40 +277,33 @@ base::Result<void> BpfCollector::read_both(const ports::InventoryRequest& reques
 void BpfCollector::read_hidden_namespaces(const HeldSockets& held,
                                           const ports::InventoryRequest& request,
                                           ports::RawInventory& raw) {
-  struct Attempts {
-    int count = 0;
-    std::string why;
-  };
   std::unordered_set<uint32_t> known;
   for (const auto& space : raw.namespaces) known.insert(space.inode);
-  std::map<uint32_t, Attempts> unreached;
-  for (size_t i = 0; i < held.holders.size(); ++i) {
-    const uint32_t netns = held.facts.netns(i);
+  std::map<uint32_t, std::string> unreached;
+  for (const auto& [netns, ways] : held.ways_in) {
     if (known.contains(netns)) continue;
-    Attempts& attempts = unreached[netns];
-    if (++attempts.count > kAttemptsMax) continue;
-    auto space = open_namespace_of(held.holders[i]);
-    if (!space) {
-      attempts.why = space.error().message;
-      continue;
+    base::Result<base::Fd> space = base::Fd();
+    for (const auto& holder : ways) {
+      space = open_namespace_of(holder);
+      if (space) break;
     }
-    unreached.erase(netns);
-    known.insert(netns);
-    if (auto read = read_one_namespace(space->get(), "", whole_reader(request), raw); !read) {
-      unreached[netns].why = read.error().message;
+    if (!space) {
+      unreached[netns] = space.error().message;
+    } else if (auto read = read_one_namespace(space->get(), "", whole_reader(request), raw);
+               !read) {
+      unreached[netns] = read.error().message;
     } else if (reached_.size() < kReachedMax) {
       reached_.emplace(netns, std::move(*space));
     }
   }
-  for (const auto& [netns, attempts] : unreached) {
+  for (const auto& [netns, why] : unreached) {
     model::NetNamespace space;
     space.inode = netns;
-    space.why = attempts.why;
+    space.why = why;
     raw.namespaces.push_back(std::move(space));
     raw.report.complete = false;
     raw.report.blind_spots.push_back("Of network namespace " + std::to_string(netns) +
-                                     " only sockets that a process holds are seen (" +
-                                     attempts.why + ").");
+                                     " only sockets that a process holds are seen (" + why + ").");
   }
 }
 

@@ -18,6 +18,9 @@
 namespace host {
 namespace {
 
+constexpr size_t kHoldersFirst = 1024;
+constexpr size_t kHoldersGrowth = 16;
+
 constexpr size_t kBufferBytes = size_t{64} << 10U;  // as in TableStream
 
 /// Reads once more, over interruptions. 0 at the end.
@@ -30,6 +33,25 @@ base::Result<size_t> read_more(int fd, std::byte* into, size_t size, const char*
       return base::fail_errno(std::string("read ") + what, errno);
     }
   }
+}
+
+/// Adds to what is asked for, and narrows the walk to that: unless it is more than the kernel is to
+/// remember, and then the walk stays as it was.
+template <class Ask>
+base::Result<void> ask_all(std::span<const uint64_t> keys, std::unordered_set<uint64_t>& asked,
+                           narrowing& wanted, Ask ask) {
+  for (const uint64_t key : keys) {
+    if (!asked.insert(key).second) continue;
+    const int result = ask(key);
+    if (result == -E2BIG) return {};
+    if (result < 0) return base::fail_errno("note a socket in question in a BPF map", -result);
+  }
+  wanted.asked_only = true;
+  if (asked.empty()) return {};
+  const auto [first, last] = std::ranges::minmax(asked);
+  wanted.asked_first = first;
+  wanted.asked_last = last;
+  return {};
 }
 
 }  // namespace
@@ -47,6 +69,10 @@ model::Socket HeldFacts::socket(size_t i) const {
 }
 
 void HeldSockets::add(const socket_record& record) {
+  // Room that is not used costs nothing, copying at every doubling does.
+  if (holders.size() == holders.capacity()) {
+    holders.reserve(std::max(kHoldersFirst, holders.size() * kHoldersGrowth));
+  }
   holders.push_back(format::holder_of(record));
   facts.add(record);
   const model::Holder& holder = holders.back();
@@ -55,6 +81,11 @@ void HeldSockets::add(const socket_record& record) {
     processes.push_back(
         {holder.pid, holder.start_time_ns, std::string(format::command_of(record))});
   }
+  if (last_ways_ == nullptr || last_netns_ != record.facts.netns) {
+    last_netns_ = record.facts.netns;
+    last_ways_ = &ways_in[last_netns_];
+  }
+  if (last_ways_->size() < kWaysMax) last_ways_->push_back(holder);
 }
 
 void drop_copies(HeldSockets& held) {
@@ -144,38 +175,23 @@ void BpfSockets::narrow_to(const ports::InventoryRequest& request, bool facts_al
 base::Result<void> BpfSockets::ask_tables(std::span<const uint64_t> cookies) {
   if (auto loaded = load_tables(); !loaded) return loaded;
   narrowing wanted{};
-  wanted.facts_always = wanted.asked_only = true;
-  for (const uint64_t cookie : cookies) {
-    if (!asked_tables_.insert(cookie).second) continue;
-    const int result = tables_ask(tables_.get(), cookie);
-    if (result == -E2BIG) {
-      wanted.asked_only = false;
-      break;
-    }
-    if (result < 0) return base::fail_errno("note a socket in question in a BPF map", -result);
-  }
-  tables_narrow(tables_.get(), &wanted);
-  return {};
+  wanted.facts_always = true;
+  const auto ask = [&](uint64_t cookie) { return tables_ask(tables_.get(), cookie); };
+  auto asked = ask_all(cookies, asked_tables_, wanted, ask);
+  if (asked) tables_narrow(tables_.get(), &wanted);
+  return asked;
 }
 
 base::Result<void> BpfSockets::ask_descriptors(std::span<const uint64_t> sockets,
                                                std::span<const uint64_t> inodes) {
   narrowing wanted{};
-  wanted.asked_only = true;
   wanted.some_by_inode = !inodes.empty();
   std::vector<uint64_t> keys(sockets.begin(), sockets.end());
   for (const uint64_t inode : inodes) keys.push_back(descriptors_key_of_inode(inode));
-  for (const uint64_t key : keys) {
-    if (!asked_descriptors_.insert(key).second) continue;
-    const int result = descriptors_ask(descriptors_.get(), key);
-    if (result == -E2BIG) {
-      wanted.asked_only = false;
-      break;
-    }
-    if (result < 0) return base::fail_errno("note a socket in question in a BPF map", -result);
-  }
-  descriptors_narrow(descriptors_.get(), &wanted);
-  return {};
+  const auto ask = [&](uint64_t key) { return descriptors_ask(descriptors_.get(), key); };
+  auto asked = ask_all(keys, asked_descriptors_, wanted, ask);
+  if (asked) descriptors_narrow(descriptors_.get(), &wanted);
+  return asked;
 }
 
 base::Result<HeldSockets> BpfSockets::read_descriptors() {

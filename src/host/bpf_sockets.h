@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -28,7 +29,6 @@ class HeldFacts {
   void add(const socket_record& record);
   /// The socket of the i-th record that was added.
   [[nodiscard]] model::Socket socket(size_t i) const;
-  [[nodiscard]] uint32_t netns(size_t i) const { return row(i).facts.netns; }
   void copy_row(size_t to, size_t from) { row(to) = row(from); }
 
  private:
@@ -53,8 +53,16 @@ struct HeldSockets {
   std::vector<model::Holder> holders;
   HeldFacts facts;
   std::vector<ports::SeenProcess> processes;
+  /// By network namespace: the first of its holders, as ways in.
+  std::map<uint32_t, std::vector<model::Holder>> ways_in;
 
   void add(const socket_record& record);
+
+ private:
+  static constexpr size_t kWaysMax = 8;  // rights rarely differ between holders
+
+  uint32_t last_netns_ = 0;
+  std::vector<model::Holder>* last_ways_ = nullptr;
 };
 
 /// A leader that has exited leaves several threads that report one table between them, and a thread

@@ -50,7 +50,7 @@ TEST(HeldSockets, KeepTheLeadersRowElseTheSmallestThreads) {
     const auto& holder = held.holders[i];
     EXPECT_EQ(std::tuple(holder.pid, holder.tid, holder.fd), expected[i]);
     EXPECT_EQ(held.facts.socket(i).inode, holder.inode);
-    EXPECT_EQ(held.facts.netns(i), holder.inode + 1);
+    EXPECT_EQ(held.facts.socket(i).netns, holder.inode + 1);
   }
 }
 

@@ -270,6 +270,9 @@ HeldRefs find_held_refs(RawInventory& raw, ProcessNumbers& numbers, std::vector<
   found.first_holders.reserve(raw.listed_refs.size());
   for (uint32_t i = 0; i < raw.holders.size(); ++i) {
     const Holder& holder = raw.holders[i];
+    if (i + RefIndex::kAhead < raw.holders.size()) {
+      index.prepare(raw.holders[i + RefIndex::kAhead].cookie);
+    }
     uint32_t* place = index.find(holder.cookie);
     if (place == nullptr) continue;
     used[i] = true;
@@ -409,7 +412,8 @@ class Join {
 Inventory merge(RawInventory raw) { return Join(std::move(raw)).finish(); }
 
 base::Result<Inventory> take_inventory(SocketSource& sockets, ProcessSource& processes,
-                                       const InventoryRequest& request) {
+                                       const InventoryRequest& request,
+                                       const Meanwhile& meanwhile) {
   auto raw = sockets.read(request);
   if (!raw) return std::unexpected(raw.error());
   Join join(std::move(*raw));
@@ -418,6 +422,7 @@ base::Result<Inventory> take_inventory(SocketSource& sockets, ProcessSource& pro
   SecondLook second(sockets, ownerless_of(join.first_step()));
   Inventory inventory = join.finish();
   read_processes(processes, inventory.processes);
+  if (meanwhile) meanwhile(inventory);
   const size_t known = inventory.processes.size();
   if (auto looked = second.add_to(inventory, in_question); !looked) {
     // What was seen stands; only what a second look would have told stays unknown.

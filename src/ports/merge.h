@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "base/result.h"
@@ -31,8 +32,13 @@ namespace ports {
 /// only pid, start time and, where the collector saw it, the command.
 model::Inventory merge(RawInventory raw);
 
+/// What a caller does in the time that a second look takes, with what is known by then: once, on
+/// the calling thread, and also when there is nothing to look at again.
+using Meanwhile = std::function<void(const model::Inventory&)>;
+
 /// read + merge + second look + process details. What commands call.
 base::Result<model::Inventory> take_inventory(SocketSource& sockets, ProcessSource& processes,
-                                              const InventoryRequest& request);
+                                              const InventoryRequest& request,
+                                              const Meanwhile& meanwhile = {});
 
 }  // namespace ports

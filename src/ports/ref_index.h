@@ -28,11 +28,19 @@ struct ListedRef {
 class RefIndex {
  public:
   static constexpr uint32_t kNone = 0xFFFFFFFF;
+  /// How many cookies ahead it pays to prepare for one: memory takes about as long.
+  static constexpr size_t kAhead = 16;
 
   explicit RefIndex(const std::vector<ListedRef>& refs)
       : count_(refs.size()), mask_(slots_for(refs.size()) - 1), slots_(mask_ + 1) {
-    for (const auto& ref : refs) slots_[slot_of(ref.cookie)].cookie = ref.cookie;
+    for (size_t i = 0; i < refs.size(); ++i) {
+      if (i + kAhead < refs.size()) prepare(refs[i + kAhead].cookie);
+      slots_[slot_of(refs[i].cookie)].cookie = refs[i].cookie;
+    }
   }
+
+  /// To be called some time before find(): fetches what that is going to look at.
+  void prepare(uint64_t cookie) const { __builtin_prefetch(&slots_[spread(cookie) & mask_]); }
 
   /// Of so many references.
   [[nodiscard]] size_t count() const { return count_; }
