@@ -24,6 +24,7 @@
 #include <utility>
 
 #include "base/fd.h"
+#include "base/room.h"
 #include "format/socket_record.h"
 #include "host/diag_tables.h"
 #include "host/namespace_tables.h"
@@ -213,6 +214,7 @@ void BpfCollector::add_entry(const format::TableEntry& entry, uint32_t netns, Pr
                              TablePart& part) {
   const socket_listing& listing = entry.listing;
   if (!entry.facts) {
+    base::make_room(part.listed_refs);
     part.listed_refs.push_back({listing.cookie, netns, protocol});
     return;
   }

@@ -12,14 +12,12 @@
 #include <utility>
 
 #include "base/fd.h"
+#include "base/room.h"
 #include "format/socket_record.h"
 #include "host/bpf_support.h"
 
 namespace host {
 namespace {
-
-constexpr size_t kHoldersFirst = 1024;
-constexpr size_t kHoldersGrowth = 16;
 
 constexpr size_t kBufferBytes = size_t{64} << 10U;  // as in TableStream
 
@@ -57,22 +55,16 @@ base::Result<void> ask_all(std::span<const uint64_t> keys, std::unordered_set<ui
 }  // namespace
 
 void HeldFacts::add(const socket_record& record) {
-  if (size_ % kRowsInBlock == 0) {
-    blocks_.push_back(std::make_unique_for_overwrite<Row[]>(kRowsInBlock));
-  }
-  ++size_;
-  row(size_ - 1) = {.inode = record.inode, .cookie = record.cookie, .facts = record.facts};
+  base::make_room(rows_);
+  rows_.push_back({.inode = record.inode, .cookie = record.cookie, .facts = record.facts});
 }
 
 model::Socket HeldFacts::socket(size_t i) const {
-  return format::socket_of(row(i).inode, row(i).cookie, row(i).facts);
+  return format::socket_of(rows_[i].inode, rows_[i].cookie, rows_[i].facts);
 }
 
 void HeldSockets::add(const socket_record& record) {
-  // Room that is not used costs nothing, copying at every doubling does.
-  if (holders.size() == holders.capacity()) {
-    holders.reserve(std::max(kHoldersFirst, holders.size() * kHoldersGrowth));
-  }
+  base::make_room(holders);
   holders.push_back(format::holder_of(record));
   facts.add(record);
   const model::Holder& holder = holders.back();

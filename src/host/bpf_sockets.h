@@ -29,7 +29,7 @@ class HeldFacts {
   void add(const socket_record& record);
   /// The socket of the i-th record that was added.
   [[nodiscard]] model::Socket socket(size_t i) const;
-  void copy_row(size_t to, size_t from) { row(to) = row(from); }
+  void copy_row(size_t to, size_t from) { rows_[to] = rows_[from]; }
 
  private:
   struct Row {
@@ -37,15 +37,7 @@ class HeldFacts {
     uint64_t cookie;
     socket_facts facts;
   };
-  // Blocks, so that growing never copies.
-  static constexpr size_t kRowsInBlock = 1024;
-  [[nodiscard]] const Row& row(size_t i) const {
-    return blocks_[i / kRowsInBlock][i % kRowsInBlock];
-  }
-  [[nodiscard]] Row& row(size_t i) { return blocks_[i / kRowsInBlock][i % kRowsInBlock]; }
-
-  std::vector<std::unique_ptr<Row[]>> blocks_;
-  size_t size_ = 0;
+  std::vector<Row> rows_;
 };
 
 /// One pass over all descriptor tables. The i-th holder goes with the i-th facts.

@@ -1,0 +1,28 @@
+// Large blocks of memory lie on huge pages where the system gives them to who asks: a hundred
+// thousand sockets fill some thirty megabytes, and asking the kernel for each four kilobytes of that
+// takes a tenth of the time in which they are found.
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+constexpr size_t kHugePageBytes = size_t{2} << 20U;
+
+}  // namespace
+
+void* operator new(size_t size) {
+  if (size < kHugePageBytes) {
+    if (void* block = std::malloc(size != 0 ? size : 1)) return block;
+    throw std::bad_alloc();
+  }
+  void* block = std::aligned_alloc(kHugePageBytes,
+                                   (size + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes);
+  if (block == nullptr) throw std::bad_alloc();
+  (void)::madvise(block, size, MADV_HUGEPAGE);
+  return block;
+}
+
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete(void* block, size_t) noexcept { std::free(block); }
