@@ -15,36 +15,14 @@ namespace {
 constexpr unsigned kThreadsMax = 4;
 constexpr size_t kAheadPerThread = 2;
 
+// Every thread makes texts, and whoever has made one that is next uses it and those that follow: a
+// thread that did nothing but use them would have to be woken for each.
 class OrderedWork {
  public:
-  OrderedWork(size_t count, const std::function<std::string(size_t)>& make)
-      : count_(count), make_(make) {}
+  OrderedWork(size_t count, size_t threads, const std::function<std::string(size_t)>& make,
+              const std::function<bool(std::string)>& use)
+      : count_(count), ahead_max_(threads * kAheadPerThread), make_(make), use_(use) {}
 
-  void start(size_t threads) {
-    ahead_max_ = threads * kAheadPerThread;
-    for (size_t i = 0; i < threads; ++i) {
-      try {
-        threads_.emplace_back([this] { work(); });
-      } catch (const std::system_error&) {
-        return;  // those that did start do it all
-      }
-    }
-  }
-
-  void use_all(const std::function<bool(std::string)>& use) {
-    for (size_t i = 0; i < count_; ++i) {
-      if (!use(threads_.empty() ? make_(i) : wait_for(i))) break;
-    }
-    const std::lock_guard lock(mutex_);
-    next_ = count_;
-    changed_.notify_all();
-  }
-
-  void join() {
-    for (auto& thread : threads_) thread.join();
-  }
-
- private:
   void work() {
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -55,39 +33,56 @@ class OrderedWork {
       std::string text = make_(i);
       lock.lock();
       made_.emplace(i, std::move(text));
-      changed_.notify_all();
+      if (!in_use_) use_what_is_next(lock);
     }
   }
 
-  std::string wait_for(size_t i) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return made_.contains(i); });
-    std::string text = std::move(made_.extract(i).mapped());
-    used_ = i + 1;
-    changed_.notify_all();
-    return text;
+ private:
+  void use_what_is_next(std::unique_lock<std::mutex>& lock) {
+    in_use_ = true;
+    for (auto next = made_.find(used_); next != made_.end(); next = made_.find(used_)) {
+      std::string text = std::move(made_.extract(next).mapped());
+      lock.unlock();
+      const bool goes_on = use_(std::move(text));
+      lock.lock();
+      ++used_;
+      changed_.notify_all();
+      if (goes_on) continue;
+      next_ = count_;
+      return;  // still in use: nobody uses any more
+    }
+    in_use_ = false;
   }
 
   const size_t count_;
+  const size_t ahead_max_;
   const std::function<std::string(size_t)>& make_;
-  size_t ahead_max_ = 0;
-  std::vector<std::thread> threads_;
+  const std::function<bool(std::string)>& use_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<size_t, std::string> made_;
   size_t next_ = 0;
   size_t used_ = 0;
+  bool in_use_ = false;
 };
 
 }  // namespace
 
 void make_in_order(size_t count, const std::function<std::string(size_t)>& make,
                    const std::function<bool(std::string)>& use) {
-  OrderedWork work(count, make);
   const size_t cores = std::clamp(std::thread::hardware_concurrency(), 1U, kThreadsMax);
-  if (cores > 1 && count > 1) work.start(std::min(cores, count));
-  work.use_all(use);
-  work.join();
+  const size_t threads = std::min(cores, count);
+  OrderedWork work(count, threads, make, use);
+  std::vector<std::thread> others;
+  for (size_t i = 1; i < threads; ++i) {
+    try {
+      others.emplace_back([&work] { work.work(); });
+    } catch (const std::system_error&) {
+      break;  // those that there are do it all
+    }
+  }
+  work.work();
+  for (auto& thread : others) thread.join();
 }
 
 }  // namespace base

@@ -21,6 +21,23 @@ TEST(OrderedWork, UsesEachTextOnceAndInOrder) {
   }
 }
 
+TEST(OrderedWork, MakesFewTextsAheadOfTheOneInUse) {
+  std::atomic<size_t> made = 0;
+  size_t used = 0;
+  base::make_in_order(
+      1000,
+      [&](size_t) {
+        ++made;
+        return std::string("x");
+      },
+      [&](const std::string&) {
+        EXPECT_LE(made, used + 32);
+        ++used;
+        return true;
+      });
+  EXPECT_EQ(used, 1000U);
+}
+
 TEST(OrderedWork, StopsSoonAfterItsUserHasSeenEnough) {
   std::atomic<size_t> made = 0;
   size_t used = 0;
