@@ -33,8 +33,8 @@ class LinuxMachine final : public Machine {
     return *processes_;
   }
   std::vector<host::PackageFinding> find_packages(const std::vector<std::string>& exes, bool verify,
-                                                  const std::string& cache_path) override {
-    return host::find_packages(exes, verify, cache_path);
+                                                  const host::PackageCaches& caches) override {
+    return host::find_packages(exes, verify, caches);
   }
   base::Result<model::PublishedPorts> published_ports(uint32_t netns) override {
     return host::read_published_ports(netns);

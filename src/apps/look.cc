@@ -37,9 +37,11 @@ void add_packages(model::Inventory& inventory, bool verify, Context& context) {
   const auto again = std::ranges::unique(exes);
   exes.erase(again.begin(), again.end());
   if (exes.empty()) return;
-  const std::string cache = verify ? context.state_directory + "/package-checks" : std::string();
+  const std::string& state = context.state_directory;
+  const host::PackageCaches caches{.names = state + "/package-names",
+                                   .checksums = state + "/package-checks"};
   const bool lists = context.machine().has_package_lists();
-  const auto findings = context.machine().find_packages(exes, verify, cache);
+  const auto findings = context.machine().find_packages(exes, verify, caches);
   for (model::Process& process : inventory.processes) {
     const auto at = std::ranges::lower_bound(exes, process.exe);
     if (process.exe_elsewhere || at == exes.end() || *at != process.exe) continue;

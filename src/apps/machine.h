@@ -35,7 +35,7 @@ class Machine {
   /// See host/package_finder.h.
   virtual std::vector<host::PackageFinding> find_packages(const std::vector<std::string>& exes,
                                                           bool verify,
-                                                          const std::string& cache_path) = 0;
+                                                          const host::PackageCaches& caches) = 0;
   /// See host/published_ports.h; of the own namespace, whose number is `netns`.
   virtual base::Result<model::PublishedPorts> published_ports(uint32_t netns) = 0;
   /// See host/port_policy.h; of the own namespace.

@@ -76,7 +76,7 @@ class MachineTwin::View final : public Machine {
   }
   ports::ProcessSource& processes() override { return twin_.processes; }
   std::vector<host::PackageFinding> find_packages(const std::vector<std::string>& exes, bool verify,
-                                                  const std::string&) override {
+                                                  const host::PackageCaches&) override {
     std::vector<host::PackageFinding> out;
     for (const std::string& exe : exes) {
       out.push_back(twin_.packages[exe]);

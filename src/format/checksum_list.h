@@ -6,11 +6,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "format/summed_text.h"
 
 namespace format {
 
@@ -29,11 +30,6 @@ struct FileChecksum {
   std::string md5;  ///< 32 lower-case hexadecimal digits
   bool operator==(const FileChecksum&) const = default;
 };
-
-bool is_md5_text(std::string_view text);
-
-/// MD5 as text; handed in because hashing is not this layer's business.
-using Md5OfText = std::function<std::string(std::string_view)>;
 
 std::string encode_checksum_list(const std::vector<FileChecksum>& entries, const Md5OfText& md5);
 

@@ -16,7 +16,9 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "format/dpkg_database.h"
+#include "host/cache_file.h"
 #include "host/checksum_cache.h"
+#include "host/package_names.h"
 #include "host/thread_group.h"
 
 namespace host {
@@ -182,11 +184,10 @@ model::PackageCheck check_file(const std::string& exe, const Match& match,
   return *actual == *recorded ? model::PackageCheck::kIntact : model::PackageCheck::kModified;
 }
 
-}  // namespace
-
-std::vector<PackageFinding> find_packages(const std::vector<std::string>& exes, bool verify,
-                                          const std::string& cache_path,
-                                          const std::string& dpkg_path) {
+/// All there is to know, from dpkg's lists and status.
+std::vector<PackageFinding> search(const std::vector<std::string>& exes, bool verify,
+                                   const std::string& checksums_path, const std::string& dpkg_path,
+                                   PackageNames& names) {
   std::vector<PackageFinding> out(exes.size());
   const auto matches = Search(exes, dpkg_path).run();
   std::vector<format::PackageName> packages;
@@ -197,17 +198,43 @@ std::vector<PackageFinding> find_packages(const std::vector<std::string>& exes, 
   }
   const std::string status = read_or_nothing(dpkg_path + "/status");
   const auto stanzas = format::find_stanzas(status, packages);
-  ChecksumCache cache(verify ? cache_path : std::string());
+  ChecksumCache cache(verify ? checksums_path : std::string());
   for (size_t i = 0; i < exes.size(); ++i) {
     const std::optional<Match>& match = matches[i];
-    if (!match) continue;
     out[i].package = packages[i].name;
     out[i].version = stanzas[i].version;
-    if (verify) {
+    names.add({exes[i], match ? match->list_name : std::string(), out[i].version});
+    if (match && verify) {
       out[i].check = check_file(exes[i], *match, stanzas[i].conffiles, dpkg_path, cache);
     }
   }
   cache.save();
+  return out;
+}
+
+}  // namespace
+
+std::vector<PackageFinding> find_packages(const std::vector<std::string>& exes, bool verify,
+                                          const PackageCaches& caches,
+                                          const std::string& dpkg_path) {
+  PackageNames names(caches.names, dpkg_path, wall_clock_ns());
+  std::vector<PackageFinding> out(exes.size());
+  std::vector<std::string> unknown;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < exes.size(); ++i) {
+    // To check a file it takes to know in which list it stands, and under which name.
+    if (const auto* known = verify ? nullptr : names.find(exes[i])) {
+      out[i].package = format::parse_package_name(known->list_name).name;
+      out[i].version = known->version;
+    } else {
+      unknown.push_back(exes[i]);
+      places.push_back(i);
+    }
+  }
+  if (unknown.empty()) return out;
+  auto found = search(unknown, verify, caches.checksums, dpkg_path, names);
+  for (size_t i = 0; i < found.size(); ++i) out[places[i]] = std::move(found[i]);
+  names.save();
   return out;
 }
 

@@ -67,10 +67,11 @@ class PackageFinder : public testing::Test {
                                                             << package << "\n";
   }
   PackageFinding find(const std::string& exe, bool verify = false) {
-    return find_packages({exe}, verify, cache_, root_ / "dpkg")[0];
+    return find_packages({exe}, verify, {.names = names_, .checksums = cache_}, root_ / "dpkg")[0];
   }
 
   fs::path root_;
+  std::string names_;
   std::string cache_;
 };
 
@@ -88,13 +89,13 @@ TEST_F(PackageFinder, AnswersInTheOrderOfTheQuestions) {
   install("a", "1", "/opt/a\n");
   install("b", "2", "/opt/b\n/opt/c\n");
   const auto findings =
-      find_packages({"/opt/c", "/nowhere", "/opt/a", "/opt/c"}, false, "", root_ / "dpkg");
+      find_packages({"/opt/c", "/nowhere", "/opt/a", "/opt/c"}, false, {}, root_ / "dpkg");
   ASSERT_EQ(findings.size(), 4U);
   EXPECT_EQ(findings[0].package, "b");
   EXPECT_EQ(findings[1].package, "");
   EXPECT_EQ(findings[2].package, "a");
   EXPECT_EQ(findings[3].version, "2");
-  EXPECT_TRUE(find_packages({}, true, "", root_ / "dpkg").empty());
+  EXPECT_TRUE(find_packages({}, true, {}, root_ / "dpkg").empty());
 }
 
 TEST_F(PackageFinder, KnowsPackagesOfSeveralArchitectures) {
@@ -176,7 +177,7 @@ TEST_F(PackageFinder, ChecksAConfigurationFileAgainstTheStatus) {
 }
 
 TEST_F(PackageFinder, WithoutDpkgNothingIsPackaged) {
-  const auto finding = find_packages({"/bin/sh"}, true, "", "/nonexistent")[0];
+  const auto finding = find_packages({"/bin/sh"}, true, {}, "/nonexistent")[0];
   EXPECT_EQ(finding.package, "");
 }
 
