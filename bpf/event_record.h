@@ -43,7 +43,7 @@ struct event_actor {
   __u64 start_time_ns;  // of the thread group's leader
   __u64 cgroup_id;
   __u32 tgid;
-  __u32 uid;  // the effective user's, as /proc has it
+  __u32 uid;         // the effective user's, as /proc has it
   char command[16];  // comm of the acting thread, NUL-padded
 };
 

@@ -1,6 +1,6 @@
 // Large blocks of memory lie on huge pages where the system gives them to who asks: a hundred
-// thousand sockets fill some thirty megabytes, and asking the kernel for each four kilobytes of that
-// takes a tenth of the time in which they are found.
+// thousand sockets fill some thirty megabytes, and asking the kernel for each four kilobytes of
+// that takes a tenth of the time in which they are found.
 #include <sys/mman.h>
 
 #include <cstdlib>
