@@ -8,6 +8,25 @@ namespace {
 
 constexpr double kEasyShare = 0.5;
 constexpr uint32_t kParityShare = 20;  // one in so many may differ
+constexpr double kRareLuck = 0.001;
+constexpr double kManyExpected = 30;  // from here on the bell curve will do
+
+/// Whether chance alone gives as many close pairs in hardly one of a thousand such measurements. A
+/// close pair is so rare by chance (one in two thousand) that one more makes a large share of few
+/// pairs; so few are reckoned exactly, by the binomial distribution.
+bool is_more_than_luck(const PortSteps& steps) {
+  const double expected = steps.chance * steps.pairs;
+  if (expected >= kManyExpected) {
+    return steps.close > expected + 3 * std::sqrt(expected * (1 - steps.chance));
+  }
+  double fewer = 0;
+  double exactly = std::pow(1 - steps.chance, steps.pairs);
+  for (uint32_t count = 0; count < steps.close && 1 - fewer >= kRareLuck; ++count) {
+    fewer += exactly;
+    exactly *= (steps.pairs - count) * steps.chance / ((count + 1) * (1 - steps.chance));
+  }
+  return 1 - fewer < kRareLuck;
+}
 
 }  // namespace
 
@@ -44,8 +63,7 @@ std::string_view port_pattern_name(PortPattern pattern) {
 Guessing PortSteps::guessing() const {
   if (pairs < kGuessPairs) return Guessing::kTooFew;
   // In a range so small that chance alone gives half, half proves nothing.
-  const double deviation = std::sqrt(chance * (1 - chance) / pairs);
-  if (share() <= chance + 3 * deviation || share() <= 2 * chance) return Guessing::kRandom;
+  if (share() <= 2 * chance || !is_more_than_luck(*this)) return Guessing::kRandom;
   return share() >= kEasyShare ? Guessing::kEasy : Guessing::kLeaning;
 }
 

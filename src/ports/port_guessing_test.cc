@@ -40,6 +40,19 @@ TEST(PortGuessing, RandomPortsAreNoBetterThanChance) {
   EXPECT_NEAR(found.chance, 16.0 / kSize, 1e-9);
 }
 
+TEST(PortGuessing, ChanceIsHardlyEverTakenForMore) {
+  std::mt19937 random(11);
+  std::uniform_int_distribution<int> port(32768, 60999);
+  for (const int count : {60, 200, 3000}) {
+    int wrong = 0;
+    for (int round = 0; round < 1000; ++round) {
+      const auto found = steps([&](uint16_t) { return port(random); }, count);
+      if (found.guessing() != Guessing::kRandom) ++wrong;
+    }
+    EXPECT_LE(wrong, 5) << count;
+  }
+}
+
 TEST(PortGuessing, SomeInARowAreMoreThanChance) {
   std::mt19937 random(7);
   std::uniform_int_distribution<int> port(32768, 60999);
