@@ -21,12 +21,13 @@
 namespace apps {
 namespace {
 
-// While much happens, rounds are short enough that the ring holds what comes meanwhile. To wake up
-// is most of what a quiet machine costs; a ring of kLargeRing holds a storm of this length too.
+// To wake up is most of what a quiet machine costs, and on a busy one it takes a processor from who
+// makes the traffic. A ring of kLargeRing holds a storm of kLongRoundMs; while more than a quarter
+// of the ring is full after that, rounds are short enough that it holds what comes meanwhile.
 constexpr uint64_t kRoundMs = 10;
-constexpr uint64_t kQuietRoundMs = 40;
-constexpr uint64_t kManyEvents = 1'000;
+constexpr uint64_t kLongRoundMs = 40;
 constexpr uint64_t kLargeRing = uint64_t{4} << 20U;
+constexpr uint64_t kEventBytes = 128;  // of most events, with the ring's own eight
 // How long those who watch wait for what has happened.
 constexpr uint64_t kWatchedFlushMs = 500;
 constexpr uint64_t kHalfBlindLookMs = 1'000;
@@ -194,9 +195,9 @@ model::RecorderStatus Run::status() const {
 }
 
 uint64_t Run::round_ms() const {
-  const bool quiet =
-      settings_.ring_bytes >= kLargeRing && recording_->drained_events() < kManyEvents;
-  return quiet ? kQuietRoundMs : kRoundMs;
+  const bool has_room = settings_.ring_bytes >= kLargeRing &&
+                        recording_->drained_events() * kEventBytes < settings_.ring_bytes / 4;
+  return has_room ? kLongRoundMs : kRoundMs;
 }
 
 void Run::rounds() {
@@ -298,6 +299,7 @@ void Run::print_json() {
 int Run::operator()() {
   // From here on a signal ends the run with its last batch written, also while it begins.
   static_cast<void>(machine_.wait(0));
+  machine_.work_in_background();
   if (auto begun = begin(); !begun) return context_.fail(begun.error());
   listen();
   print_start();

@@ -1,5 +1,6 @@
 #include "apps/linux_machine.h"
 
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,6 +79,12 @@ class LinuxMachine final : public Machine {
   }
   ports::ClockReading clocks() override { return host::read_clocks(); }
   base::Result<std::string> boot_id() override { return host::read_boot_id(); }
+  void work_in_background() override {
+    // It keeps its share of the processors, so that a busy machine does not starve it (sched(7));
+    // where this is forbidden, things are only a little slower for others.
+    const sched_param none{};
+    static_cast<void>(::sched_setscheduler(0, SCHED_BATCH, &none));
+  }
   bool wait(uint64_t ms) override {
     if (!signals_) signals_.emplace();
     return signals_->wait(ms);

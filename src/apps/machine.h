@@ -75,6 +75,8 @@ class Machine {
   /// Sleeps; true once the person has asked us to end (Ctrl-C, SIGTERM), from the first call on:
   /// until then such a signal ends the process.
   virtual bool wait(uint64_t ms) = 0;
+  /// From now on this process takes no processor from who is at work when it wakes up.
+  virtual void work_in_background() = 0;
 };
 
 }  // namespace apps

@@ -133,6 +133,7 @@ class MachineTwin::View final : public Machine {
                                static_cast<int64_t>((twin_.boot_ns - kFirstBootNs) / 1000)};
   }
   base::Result<std::string> boot_id() override { return "boot-of-the-twin"; }
+  void work_in_background() override {}
   bool wait(uint64_t ms) override {
     twin_.boot_ns += ms * 1'000'000;
     return twin_.on_wait && twin_.on_wait();

@@ -7,7 +7,7 @@ namespace {
 
 // To begin and to end a statement costs more than the row that it inserts.
 constexpr size_t kRowsAtOnce = 32;
-constexpr int kColumns = 14;
+constexpr size_t kColumns = 14;
 
 std::string insert_rows(int level, size_t count) {
   std::string sql =
@@ -28,6 +28,8 @@ ClosedSockets::ClosedSockets(Database& database) : database_(database) {
   for (int level = 0; level < kLevels; ++level) {
     insert_one_[level] = database.prepare(insert_rows(level, 1));
     insert_many_[level] = database.prepare(insert_rows(level, kRowsAtOnce));
+    bound_one_[level].resize(kColumns);
+    bound_many_[level].resize(kColumns * kRowsAtOnce);
   }
   write_segment_ = database.prepare(
       "INSERT INTO segment VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) "
@@ -129,23 +131,35 @@ void ClosedSockets::append(const model::RecordedSocket& socket, int64_t kind) {
 void ClosedSockets::insert_waiting(int level) {
   const bool all_at_once = waiting_[level].size() == kRowsAtOnce;
   Statement& insert = all_at_once ? insert_many_[level] : insert_one_[level];
-  int at = 0;
+  Bound& bound = all_at_once ? bound_many_[level] : bound_one_[level];
+  size_t at = 0;
+  // What was bound stays bound, and much of a row is as in the row before at the same place.
+  const auto bind = [&](int64_t value) {
+    if (!bound[at] || *bound[at] != value) insert.bind(static_cast<int>(at) + 1, value);
+    bound[at++] = value;
+  };
   for (const Row& row : waiting_[level]) {
     const model::RecordedSocket& socket = *row.socket;
-    insert.bind(at + 1, row.kind);
-    insert.bind(at + 2, socket.local.port).bind(at + 3, socket.remote.port);
-    insert.bind(at + 4, row.closed_us).bind(at + 5, row.lasted_us);
-    bind_address(insert, at + 6, socket.remote.address);
-    insert.bind(at + 7, static_cast<int64_t>(socket.cookie)).bind(at + 8, socket.owner);
-    insert.bind(at + 9, socket.creator);
-    row.also.empty() ? insert.bind_null(at + 10) : insert.bind_text(at + 10, row.also);
-    insert.bind(at + 11, static_cast<int64_t>(socket.totals.bytes_sent));
-    insert.bind(at + 12, static_cast<int64_t>(socket.totals.bytes_received));
-    insert.bind(at + 13, socket.totals.rtt_us).bind(at + 14, socket.totals.retransmits);
-    if (all_at_once) {
-      at += kColumns;
-    } else {
+    bind(row.kind);
+    bind(socket.local.port);
+    bind(socket.remote.port);
+    bind(row.closed_us);
+    bind(row.lasted_us);
+    bound[at].reset();
+    bind_address(insert, static_cast<int>(++at), socket.remote.address);
+    bind(static_cast<int64_t>(socket.cookie));
+    bind(socket.owner);
+    bind(socket.creator);
+    bound[at++].reset();
+    row.also.empty() ? insert.bind_null(static_cast<int>(at))
+                     : insert.bind_text(static_cast<int>(at), row.also);
+    bind(static_cast<int64_t>(socket.totals.bytes_sent));
+    bind(static_cast<int64_t>(socket.totals.bytes_received));
+    bind(socket.totals.rtt_us);
+    bind(socket.totals.retransmits);
+    if (!all_at_once) {
       insert.run();
+      at = 0;
     }
   }
   if (all_at_once) insert.run();

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,10 @@ class ClosedSockets {
   std::array<std::vector<Row>, kLevels> waiting_;
   std::array<Statement, kLevels> insert_one_;
   std::array<Statement, kLevels> insert_many_;
+  // The numbers that these have for their parameters; none: it is no number, or nothing yet.
+  using Bound = std::vector<std::optional<int64_t>>;
+  std::array<Bound, kLevels> bound_one_;
+  std::array<Bound, kLevels> bound_many_;
   Statement write_segment_;
   Statement write_ports_;
   Statement last_closed_;

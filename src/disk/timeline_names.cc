@@ -72,10 +72,14 @@ TimelineNames::TimelineNames(Database& database) {
 
 void TimelineNames::forget() {
   kinds_.clear();
-  recent_kinds_ = {};
+  forget_recent_kinds();
   programs_.clear();
   processes_.clear();
   program_counts_.clear();
+}
+
+void TimelineNames::forget_recent_kinds() {
+  recent_kinds_.assign(recent_kinds_.size(), RecentKind{});
 }
 
 TimelineNames::Used& TimelineNames::used_kind(const Kind& kind, int64_t used_us) {
@@ -117,7 +121,7 @@ TimelineNames::Used& TimelineNames::used_kind(const Kind& kind, int64_t used_us)
       found = {add_kind_.integer(0), used_us};
       add_kind_.run();
     }
-    if (make_room(kinds_)) recent_kinds_ = {};
+    if (make_room(kinds_)) forget_recent_kinds();
     at = kinds_.emplace(key_, found).first;
   }
   recent = {kind, &at->second};

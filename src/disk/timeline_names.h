@@ -3,11 +3,11 @@
 // failed, or that dropped rows of these tables, forget() must be called before anything else.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "disk/sqlite.h"
 #include "disk/timeline_layout.h"
@@ -40,11 +40,12 @@ class TimelineNames {
     Kind kind;
     Used* used = nullptr;  // in kinds_
   };
+  void forget_recent_kinds();
   Used& used_kind(const Kind& kind, int64_t used_us);
   int64_t program(const model::RecordedProcess& process);
 
   std::unordered_map<std::string, Used> kinds_;
-  std::array<RecentKind, 64> recent_kinds_;
+  std::vector<RecentKind> recent_kinds_ = std::vector<RecentKind>(512);
   std::unordered_map<std::string, int64_t> programs_;
   std::unordered_map<int64_t, int64_t> processes_;       // id → when last used
   std::unordered_map<int64_t, int64_t> program_counts_;  // id → change since the last flush

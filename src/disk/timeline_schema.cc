@@ -128,8 +128,8 @@ CREATE TABLE segment_ports (
 ) STRICT;
 )sql";
 
+// With the number last, SQLite makes a row where its columns are put, and need not copy them.
 constexpr const char* kClosedColumns = R"sql( (
-  id INTEGER PRIMARY KEY,
   kind INTEGER NOT NULL,
   local_port INTEGER NOT NULL,
   remote_port INTEGER NOT NULL,
@@ -143,7 +143,8 @@ constexpr const char* kClosedColumns = R"sql( (
   bytes_sent INTEGER NOT NULL,
   bytes_received INTEGER NOT NULL,
   rtt_us INTEGER NOT NULL,
-  retransmits INTEGER NOT NULL
+  retransmits INTEGER NOT NULL,
+  id INTEGER PRIMARY KEY
 ) STRICT;
 )sql";
 
