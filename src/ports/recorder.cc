@@ -216,7 +216,7 @@ void Recorder::ask_traces(Known& one) {
   }
 }
 
-int64_t Recorder::owner_id(const model::Actor& actor) {
+int64_t Recorder::owner_id(const model::Actor& actor, bool acts_now) {
   if (actor.pid == 0) return 0;
   Known& one = known(key_of(actor.pid, actor.start_time_ns), actor.start_time_ns);
   if (one.process.command.empty()) one.process.command = text_of(actor.command);
@@ -224,6 +224,13 @@ int64_t Recorder::owner_id(const model::Actor& actor) {
   if (!one.asked) one.process.uid = actor.uid;
   if (one.cgroup_id == 0) one.cgroup_id = actor.cgroup_id;
   ask(one);
+  if (acts_now) {
+    // What /proc has told may be newer than what is told here, but not than a change told here.
+    if (one.acted_as.value_or(actor.uid) != actor.uid) {
+      become(one, actor.uid, processes_.traces(actor.uid, 0).user);
+    }
+    one.acted_as = actor.uid;
+  }
   if (!std::exchange(one.stored, true)) one.changed = true;
   return one.process.id;
 }
@@ -232,8 +239,17 @@ int64_t Recorder::owner_id(const model::Process& process) {
   Known& one = known(key_of(process.pid, process.start_time_ns), process.start_time_ns);
   if (one.process.command.empty()) one.process.command = process.command;
   ask(one);
+  if (!process.gone && !process.user.empty()) become(one, process.uid, process.user);
   if (!std::exchange(one.stored, true)) one.changed = true;
   return one.process.id;
+}
+
+// A daemon opens its port, or asks its first question, and gives up its rights after that.
+void Recorder::become(Known& one, uint32_t uid, std::string user) {
+  if (one.process.uid == uid) return;
+  one.process.uid = uid;
+  one.process.user = std::move(user);
+  one.changed = one.stored;
 }
 
 const model::RecordedProcess* Recorder::process(int64_t id) const {
@@ -271,6 +287,7 @@ void Recorder::take_process(const model::ProcessEvent& event) {
     one.process.exe = event.exe;
     // Another program now: what was read of it before the exec is no longer true.
     one.asked = false;
+    one.acted_as.reset();
     one.changed = one.stored;
   }
 }
@@ -343,7 +360,7 @@ void Recorder::name_owner(RecordedSocket& row, const model::SocketEvent& event) 
       (event.kind != SocketEventKind::kClosed || accepted || row.proof == OwnerProof::kNone)) {
     const int64_t before = row.owner;
     const bool was_seen_holding = row.proof == OwnerProof::kHeld;
-    row.owner = owner_id(event.actor);
+    row.owner = owner_id(event.actor, true);
     row.proof = OwnerProof::kActed;
     if (before != 0 && before != row.owner) {
       if (was_seen_holding) {
@@ -356,10 +373,10 @@ void Recorder::name_owner(RecordedSocket& row, const model::SocketEvent& event) 
   }
   if (event.creator.pid != 0) {
     if (row.proof == OwnerProof::kNone) {
-      row.owner = owner_id(event.creator);
+      row.owner = owner_id(event.creator, false);
       row.proof = OwnerProof::kInherited;
     } else if (row.creator == 0) {
-      const int64_t creator = owner_id(event.creator);
+      const int64_t creator = owner_id(event.creator, false);
       if (creator != row.owner) row.creator = creator;
     }
   }

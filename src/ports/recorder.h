@@ -92,10 +92,11 @@ class Recorder {
     model::RecordedProcess process;
     uint64_t cgroup_id = 0;
     uint64_t parent_start_ns = 0;
-    uint64_t used_ns = 0;  // boot time of the last use, for forgetting
-    bool stored = false;   // a row refers to it, so the store must have it
-    bool changed = false;  // since the last flush
-    bool asked = false;    // the process source has been asked
+    uint64_t used_ns = 0;              // boot time of the last use, for forgetting
+    bool stored = false;               // a row refers to it, so the store must have it
+    bool changed = false;              // since the last flush
+    bool asked = false;                // the process source has been asked
+    std::optional<uint32_t> acted_as;  // user of its last act
   };
 
   static ProcessKey key_of(int32_t pid, uint64_t start_time_ns);
@@ -103,8 +104,9 @@ class Recorder {
   void open_at(model::RecordedSocket& row, uint64_t boot_ns) const;
   void close_at(model::RecordedSocket& row, uint64_t boot_ns) const;
   Known& known(const ProcessKey& key, uint64_t start_time_ns);
-  int64_t owner_id(const model::Actor& actor);
+  int64_t owner_id(const model::Actor& actor, bool acts_now);
   int64_t owner_id(const model::Process& process);
+  static void become(Known& one, uint32_t uid, std::string user);
   void ask(Known& one);
   void ask_traces(Known& one);
   void forget_processes();

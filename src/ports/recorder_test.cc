@@ -192,6 +192,60 @@ TEST_F(RecorderTest, ADeadProcessIsOfTheUserThatItActedAs) {
   EXPECT_EQ(batch.processes[0].user, "nobody");
 }
 
+TEST_F(RecorderTest, AProcessThatGivesUpItsRightsIsOfTheUserThatItActsAs) {
+  processes_.users[65534] = "nobody";
+  processes_.add(20, "named");
+  auto recorder = make();
+  const auto act = [&](uint64_t cookie, uint32_t uid) {
+    auto bound = event(SocketEventKind::kBound, cookie, 10);
+    bound.actor = actor(20, "named");
+    bound.actor.uid = uid;
+    bound.creator = actor(20, "named");
+    bound.creator.uid = 0;  // as it was when the socket was made
+    recorder.take(bound);
+    auto batch = recorder.flush();
+    const auto* owner = recorder.process(batch.opened.at(0).owner);
+    return std::pair(owner->user, batch.processes.size());
+  };
+  EXPECT_EQ(act(1, 0), std::pair(std::string("root"), size_t{1}));
+  EXPECT_EQ(act(2, 65534), std::pair(std::string("nobody"), size_t{1})) << "stored once more";
+  EXPECT_EQ(act(3, 65534), std::pair(std::string("nobody"), size_t{0}));
+}
+
+TEST_F(RecorderTest, WhatProcTellsIsNotUndoneByAnOlderAct) {
+  auto& process = processes_.add(20, "named");
+  process.uid = 65534;
+  process.user = "nobody";
+  auto recorder = make();
+  for (const uint64_t cookie : {1, 2}) {
+    auto bound = event(SocketEventKind::kBound, cookie, 10);
+    bound.actor = actor(20, "named");
+    bound.actor.uid = 0;  // it acted before it was read
+    recorder.take(bound);
+    const auto batch = recorder.flush();
+    EXPECT_EQ(recorder.process(batch.opened.at(0).owner)->user, "nobody");
+  }
+}
+
+TEST_F(RecorderTest, ALookTellsWhomAProcessBelongsToNow) {
+  processes_.add(20, "haproxy").start_time_ns = kSecond;
+  auto recorder = make();
+  auto listening = event(SocketEventKind::kListening, 1, 10);
+  listening.actor = actor(20, "haproxy");
+  listening.actor.uid = 0;
+  recorder.take(listening);
+  const int64_t owner = recorder.flush().opened.at(0).owner;
+  EXPECT_EQ(recorder.process(owner)->user, "root");
+  auto look = inventory({socket(1, 56744, model::SocketState::kListen)});
+  own(look, 0, {20});
+  look.processes[0].uid = 99;
+  look.processes[0].user = "haproxy";
+  recorder.begin_look();
+  recorder.resync(look, at(11));
+  EXPECT_EQ(recorder.process(owner)->user, "haproxy");
+  EXPECT_EQ(recorder.flush().processes.size(), 1U);
+}
+
 TEST_F(RecorderTest, ADeadProcessKeepsTheTracesThatItLeft) {
   processes_.users[1000] = "alice";
   processes_.placements[4711].unit = "beacon.service";
