@@ -94,7 +94,7 @@ Result<void> write_all(int fd, std::string_view content, const std::string& name
 Result<void> sync_directory_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return fail_errno("open " + directory, errno);
   if (::fsync(fd.get()) != 0) return fail_errno("sync " + directory, errno);
   return {};
@@ -104,7 +104,7 @@ Result<void> sync_directory_of(const std::string& path) {
 
 Result<void> replace_file(const std::string& path, std::string_view content) {
   std::string temporary = path + ".XXXXXX";
-  Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  const Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd.valid()) return fail_errno("make a temporary file beside " + path, errno);
   Result<void> done = write_all(fd.get(), content, temporary);
   if (done && ::fsync(fd.get()) != 0) done = fail_errno("sync " + temporary, errno);

@@ -54,7 +54,7 @@ std::vector<TomlScalar> TomlFields::many(std::string_view key, size_t limit_byte
   const std::string name(key);
   if (value->items.empty()) blame(key, name + " is an empty list");
   for (auto item = value->items.begin(); item != value->items.end(); ++item) {
-    if (item->kind != TomlKind::kText && !(numbers && item->kind == TomlKind::kInteger)) {
+    if (item->kind != TomlKind::kText && (!numbers || item->kind != TomlKind::kInteger)) {
       blame(item->line,
             name + (numbers ? " takes numbers and texts in quotes" : " takes texts in quotes"));
     } else if (item->kind == TomlKind::kText && item->text.empty()) {

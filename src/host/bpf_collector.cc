@@ -225,7 +225,7 @@ void BpfCollector::add_entry(const format::TableEntry& entry, uint32_t netns, Pr
     const std::lock_guard lock(seen_mutex_);
     seen_[listing.cookie] = {.flags = listing.flags, .socket = entry.socket};
   }
-  part.listed.push_back(std::move(socket));
+  part.listed.push_back(socket);
 }
 
 base::Result<void> BpfCollector::read_whole(base::Result<TableStream> stream, uint32_t netns,
@@ -356,7 +356,7 @@ base::Result<std::set<uint32_t>> BpfCollector::find_in_tables(const WantedByName
   for (const auto& [netns, in] : wanted) {
     const size_t known = sockets == nullptr ? 0 : sockets->size();
     const auto read =
-        run_in(netns, [&] { return programs_.find_in_tables(in, evidence, sockets); });
+        run_in(netns, [&, &asked = in] { return programs_.find_in_tables(asked, evidence, sockets); });
     if (read) {
       readable.insert(netns);
     } else if (why != nullptr) {

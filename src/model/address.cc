@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::array<uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 
-uint16_t group(const IpAddress& address, int i) {
+uint16_t group(const IpAddress& address, size_t i) {
   return static_cast<uint16_t>(address.bytes[2 * i] << 8U | address.bytes[2 * i + 1]);
 }
 

@@ -223,7 +223,7 @@ EphemeralHistory EphemeralHistoryMeter::measure(size_t most) {
     out.connections += one.connections;
     out.guessing.same_destination.pairs += one.steps.pairs;
     out.guessing.same_destination.close += one.steps.close;
-    out.destinations.push_back(std::move(one));
+    out.destinations.push_back(one);
   }
   out.destinations_total = out.destinations.size();
   keep_fullest(out.destinations, std::max(most, kFullest));

@@ -71,7 +71,7 @@ std::vector<std::string> remarks_on(const SubjectHolder& holder, const model::Ho
   std::vector<std::string> out;
   if (!holder.exe) return out;
   if (odd_place(*holder.exe) != OddPlace::kNone) {
-    out.push_back("Look at this one: its program lies where programs should not.");
+    out.emplace_back("Look at this one: its program lies where programs should not.");
   }
   if (is_relay(*holder.exe)) {
     out.emplace_back("Look at this one: its program passes data on to somewhere else.");
@@ -281,7 +281,8 @@ std::string Learner::purpose_of(Protocol protocol, uint16_t port, const Holder& 
 
 std::vector<LearnedExpectation> Learner::finish_open() const {
   std::vector<LearnedExpectation> out;
-  for (const auto& [key, ports] : open_) {
+  for (const auto& [open_key, ports] : open_) {
+    const auto& key = open_key;
     const Holder& holder = holders_.at(key.holder);
     const auto emit = [&](std::vector<PortRange> ranges, const std::set<std::string>& scopes,
                           Presence presence, std::string why) {

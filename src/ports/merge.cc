@@ -357,12 +357,12 @@ void add_unlisted(const RawInventory& raw, const HolderIndex& index, Inventory& 
       // Where a table was not read, nobody can say that the socket is not in it.
       socket.listed = socket.state == SocketState::kBoundInactive && !raw.bound_listed;
       add_owners(out, numbers, socket, raw.holders, index, used);
-      out.sockets.push_back(std::move(socket));
+      out.sockets.push_back(socket);
     } else if (table_is_newer(out.sockets[same->second])) {
       used[i] = true;  // closed since the descriptor was seen
     } else {
       add_owners(out, numbers, socket, raw.holders, index, used);  // accepted since it was listed
-      out.sockets[same->second] = std::move(socket);
+      out.sockets[same->second] = socket;
     }
   }
 }

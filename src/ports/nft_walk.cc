@@ -214,19 +214,18 @@ void Walk::compare(NftPath& path, const format::NftCompare& compare) {
   const std::string& bytes = compare.bytes;
   const std::string least(bytes.size(), '\0');
   const std::string most(bytes.size(), '\xFF');
+  const bool alone = path.is_port_alone(compare.from, bytes.size());
   if (compare.operation == NFT_CMP_EQ) {
     path.demand(compare.from, bytes, bytes);
   } else if (compare.operation == NFT_CMP_NEQ) {
     path.demand_not(compare.from, bytes, bytes);
-  } else if (!path.is_port_alone(compare.from, bytes.size())) {
-    path.demand_something(compare.from, bytes.size());
-  } else if (compare.operation == NFT_CMP_LTE) {
+  } else if (alone && compare.operation == NFT_CMP_LTE) {
     path.demand(compare.from, least, bytes);
-  } else if (compare.operation == NFT_CMP_GT) {
+  } else if (alone && compare.operation == NFT_CMP_GT) {
     path.demand_not(compare.from, least, bytes);
-  } else if (compare.operation == NFT_CMP_GTE) {
+  } else if (alone && compare.operation == NFT_CMP_GTE) {
     path.demand(compare.from, bytes, most);
-  } else if (compare.operation == NFT_CMP_LT) {
+  } else if (alone && compare.operation == NFT_CMP_LT) {
     path.demand_not(compare.from, bytes, most);
   } else {
     path.demand_something(compare.from, bytes.size());
