@@ -182,7 +182,7 @@ void judge(Answer& answer, Context& context) {
 void print_answer(const Answer& answer, Context& context) {
   const unsigned width = context.text_width();
   const int64_t now = context.machine().now_unix_s();
-  const auto print = [&](Page page) { context.out << page_as_text(page, context.style, width); };
+  const auto print = [&](const Page& page) { context.out << page_as_text(page, context.style, width); };
   print_understood(answer.query, context);
   for (size_t i = 0; i < answer.ports.size(); ++i) {
     if (i > 0) context.out << "\n";

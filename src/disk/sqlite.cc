@@ -210,7 +210,7 @@ Transaction::~Transaction() {
   if (!open_) return;
   try {
     database_.execute("ROLLBACK");
-  } catch (const Failure&) {
+  } catch (const Failure&) {  // NOLINT(bugprone-empty-catch)
     // SQLite has rolled back by itself where the failure left it no choice.
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <tuple>
 
 #include "ports/timeline_match.h"
 
@@ -239,7 +240,7 @@ base::Result<void> SqliteTimelineWriter::write(const ports::TimelineBatch& batch
     transaction.commit();
   });
   // The batch is written by now; if this fails, the next write meets the same trouble and says so.
-  if (written) static_cast<void>(guarded([&] { shorten_log(); }));
+  if (written) std::ignore = guarded([&] { shorten_log(); });
   return written;
 }
 

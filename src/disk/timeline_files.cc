@@ -30,7 +30,7 @@ constexpr std::string_view kDamagedPrefix = "timeline.db.damaged-";
 }
 
 std::string time_stamp(int64_t now_us) {
-  const time_t seconds = static_cast<time_t>(now_us / 1'000'000);
+  const auto seconds = static_cast<time_t>(now_us / 1'000'000);
   tm parts{};
   gmtime_r(&seconds, &parts);
   char text[32];
@@ -43,6 +43,7 @@ std::vector<std::string> set_aside_before(const std::string& directory) {
   std::vector<std::string> names;
   const std::unique_ptr<DIR, int (*)(DIR*)> open(opendir(directory.c_str()), closedir);
   if (open == nullptr) return names;
+  // The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = readdir(open.get())) {
     const std::string name = entry->d_name;
     if (name.starts_with(kDamagedPrefix) && !name.ends_with("-wal")) names.push_back(name);
