@@ -69,12 +69,13 @@ bool Answer::concerns(const model::Socket& socket) const {
 }
 
 /// What of a pasted text was taken, and what not; "" where nothing was passed over.
-std::string understood(const PortQuery& query) {
-  return query.ignored.empty() ? "" : ports::understood_in_words(query, {});
+std::string understood(const PortQuery& query, Context& context) {
+  if (query.ignored.empty() && !query.address) return "";
+  return ports::understood_in_words(query, context.machine().local_addresses());
 }
 
 void print_understood(const PortQuery& query, Context& context) {
-  const std::string words = understood(query);
+  const std::string words = understood(query, context);
   if (!words.empty()) context.out << wrap_text(words, context.text_width()) << "\n";
 }
 
@@ -182,7 +183,9 @@ void judge(Answer& answer, Context& context) {
 void print_answer(const Answer& answer, Context& context) {
   const unsigned width = context.text_width();
   const int64_t now = context.machine().now_unix_s();
-  const auto print = [&](const Page& page) { context.out << page_as_text(page, context.style, width); };
+  const auto print = [&](const Page& page) {
+    context.out << page_as_text(page, context.style, width);
+  };
   print_understood(answer.query, context);
   for (size_t i = 0; i < answer.ports.size(); ++i) {
     if (i > 0) context.out << "\n";
@@ -216,8 +219,8 @@ void print_answer(const Answer& answer, Context& context) {
 }
 
 void write_question(base::JsonWriter& json, const PortQuery& query,
-                    const std::optional<ports::PeerFilter>& peer) {
-  write_text(json, "understood", understood(query));
+                    const std::optional<ports::PeerFilter>& peer, Context& context) {
+  write_text(json, "understood", understood(query, context));
   json.key("ports").begin_array();
   for (const model::PortRange range : query.ports) {
     json.begin_object().field("first", range.first).field("last", range.last).end_object();
@@ -242,7 +245,7 @@ void write_question(base::JsonWriter& json, const PortQuery& query,
 
 void print_json(const Answer& answer, Context& context) {
   base::JsonWriter json = context.begin_json("who");
-  write_question(json, answer.query, answer.peer);
+  write_question(json, answer.query, answer.peer, context);
   json.field("needs_attention", answer.needs_attention()).newline();
   write_collector(json, answer.inventory.report);
   json.key("gaps").begin_array();
@@ -280,7 +283,7 @@ int run_who_at(PortQuery query, const std::optional<ports::PeerFilter>& peer, co
   if (!past) return context.fail(past.error());
   if (context.json) {
     base::JsonWriter json = context.begin_json("who");
-    write_question(json, past->question.port, past->question.peer);
+    write_question(json, past->question.port, past->question.peer, context);
     json.field("needs_attention", past->needs_attention()).newline();
     write_past(json, *past);
     Context::end_json(json);

@@ -47,6 +47,19 @@ base::Error unknown_command(std::string_view word) {
   return {base::ErrorKind::kUsage, message};
 }
 
+/// The first option that was given an empty value, or "": mostly a variable of a script that is not
+/// set, and not the question that was meant.
+std::string empty_option(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    const bool takes_value = option->get_expected_min() > 0 || option->get_positional();
+    if (option->count() == 0 || !takes_value) continue;
+    for (const std::string& value : option->results()) {
+      if (value.empty()) return option->get_name();
+    }
+  }
+  return {};
+}
+
 base::Error unknown_argument(const std::string& argument, CLI::App& app, std::string_view command) {
   std::vector<std::string> storage;
   for (const OptionDescription& option : describe_options(app, false)) {
@@ -178,6 +191,11 @@ int run_definition(const Definition& definition, std::vector<std::string> argume
   const std::vector<std::string> extras = app.remaining();
   if (!extras.empty()) {
     return context.fail(unknown_argument(extras.front(), app, definition.name));
+  }
+  if (const std::string empty = empty_option(app); !empty.empty()) {
+    return context.fail(
+        {base::ErrorKind::kUsage, empty + " is followed by an empty value\nSee `twinport " +
+                                      std::string(definition.name) + " --help`."});
   }
   context.json = shared.json;
   if (!shared.state_directory.empty()) context.state_directory = shared.state_directory;

@@ -25,6 +25,18 @@ TEST(CommandLine, SuggestsTheNearestOption) {
             "See `twinport version --help`.\n");
 }
 
+TEST(CommandLine, RefusesAnEmptyValueRatherThanChangeTheQuestion) {
+  for (const std::vector<const char*>& words : {std::vector<const char*>{"who", "22", "--at", ""},
+                                                {"timeline", "--since", ""},
+                                                {"ports", "--sort", ""},
+                                                {"record", "--for", ""},
+                                                {"registry", "import", ""}}) {
+    const auto answer = MachineTwin{}.run(words);
+    EXPECT_EQ(answer.code, 2) << words[0];
+    EXPECT_NE(answer.err.find("is followed by an empty value"), std::string::npos) << answer.err;
+  }
+}
+
 TEST(CommandLine, RefusesAnArgumentTooMany) {
   const auto answer = MachineTwin{}.run({"version", "now"});
   EXPECT_EQ(answer.code, 2);

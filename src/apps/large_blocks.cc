@@ -3,6 +3,7 @@
 // that takes a tenth of the time in which they are found.
 #include <sys/mman.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
@@ -17,6 +18,7 @@ void* operator new(size_t size) {
     if (void* block = std::malloc(size != 0 ? size : 1)) return block;
     throw std::bad_alloc();
   }
+  if (size > PTRDIFF_MAX) throw std::bad_alloc();  // what follows would overflow
   void* block = std::aligned_alloc(kHugePageBytes,
                                    (size + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes);
   if (block == nullptr) throw std::bad_alloc();

@@ -167,7 +167,8 @@ void BpfCollector::describe(model::CollectorReport& report,
         "A TCP socket that is only bound, and held by nobody in sight, is listed only when its "
         "port is asked for.");
   }
-  if (!in_first_pid_namespace_) report.blind_spots.emplace_back(kOutsidersUnseen);
+  report.outsiders_unseen = !in_first_pid_namespace_;
+  if (report.outsiders_unseen) report.blind_spots.emplace_back(kOutsidersUnseen);
 }
 
 /// Every network namespace, as found not long ago.

@@ -1,12 +1,15 @@
 #include "host/cache_file.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include <time.h>
 
+#include "base/fd.h"
 #include "base/file.h"
 
 namespace host {
@@ -20,19 +23,37 @@ constexpr int64_t kTrustedAgeNs = 3 * kNsPerS;
 
 int64_t in_ns(const timespec& time) { return time.tv_sec * kNsPerS + time.tv_nsec; }
 
-bool is_ours(const std::string& path) {
+/// Its size; nothing where somebody else can have written it.
+std::optional<size_t> size_if_ours(int fd) {
   struct stat status{};
-  return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-         status.st_uid == ::geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != ::geteuid() ||
+      (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return std::nullopt;
+  }
+  return static_cast<size_t>(status.st_size);
 }
 
 }  // namespace
 
 std::optional<std::string> read_cache(const std::string& path) {
-  if (path.empty() || !is_ours(path)) return std::nullopt;
-  auto text = base::read_file(path.c_str(), kLongestCache);
-  if (!text) return std::nullopt;
-  return std::move(*text);
+  if (path.empty()) return std::nullopt;
+  // What is judged must be what is read, so both go by one descriptor; O_NONBLOCK for a FIFO that
+  // somebody has put there.
+  const base::Fd fd(
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK));
+  const auto whole = fd.valid() ? size_if_ours(fd.get()) : std::nullopt;
+  if (!whole || *whole > kLongestCache) return std::nullopt;
+  std::string text(*whole, '\0');
+  size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t got = ::read(fd.get(), text.data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::nullopt;
+    if (got == 0) break;
+    size += static_cast<size_t>(got);
+  }
+  text.resize(size);
+  return text;
 }
 
 bool keep_cache(const std::string& path, const std::string& text) {

@@ -71,7 +71,10 @@ class Search {
  public:
   Search(const std::vector<std::string>& exes, const std::string& dpkg_path)
       : dpkg_path_(dpkg_path), matches_(exes.size()) {
-    const std::string text = read_or_nothing(dpkg_path + "/diversions");
+    const auto read = base::read_file((dpkg_path + "/diversions").c_str(), kLargestFile);
+    // Where nothing is diverted there may be no such file.
+    unread_ = !read && read.error().kind != base::ErrorKind::kNotFound;
+    const std::string text = read.value_or(std::string());
     const auto diversions = format::parse_diversions(text);
     for (size_t i = 0; i < exes.size(); ++i) {
       if (!exes[i].starts_with('/')) continue;
@@ -82,6 +85,8 @@ class Search {
   }
 
   std::vector<std::optional<Match>> run();
+  /// Whether run() could read all that it wanted to: else what was not found may be there.
+  [[nodiscard]] bool is_complete() const { return !unread_; }
 
  private:
   void add_candidate(size_t exe, const std::string& path,
@@ -96,6 +101,7 @@ class Search {
   std::mutex mutex_;       ///< of the following
   std::vector<std::optional<Match>> matches_;
   std::atomic<size_t> found_ = 0;
+  std::atomic<bool> unread_ = false;
 };
 
 void Search::add_candidate(size_t exe, const std::string& path,
@@ -141,6 +147,7 @@ std::vector<std::optional<Match>> Search::run() {
   const int info = ::open(info_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(info < 0 ? nullptr : ::fdopendir(info),
                                                     ::closedir);
+  if (listing == nullptr) unread_ = true;
   if (listing == nullptr || paths_.empty()) return std::move(matches_);
   std::vector<std::string> file_names;
   // The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe)
@@ -166,7 +173,10 @@ void Search::scan_files(int info, std::span<const std::string> file_names) {
   std::string text;
   for (const std::string& name : file_names) {
     if (found_ == matches_.size()) return;
-    if (!base::read_file_at(info, name.c_str(), text, kLargestFile)) continue;
+    if (!base::read_file_at(info, name.c_str(), text, kLargestFile)) {
+      unread_ = true;
+      continue;
+    }
     scan(name.substr(0, name.size() - kListSuffix.size()), text);
   }
 }
@@ -189,7 +199,8 @@ std::vector<PackageFinding> search(const std::vector<std::string>& exes, bool ve
                                    const std::string& checksums_path, const std::string& dpkg_path,
                                    PackageNames& names) {
   std::vector<PackageFinding> out(exes.size());
-  const auto matches = Search(exes, dpkg_path).run();
+  Search lists(exes, dpkg_path);
+  const auto matches = lists.run();
   std::vector<format::PackageName> packages;
   packages.reserve(matches.size());
   for (const auto& match : matches) {
@@ -203,7 +214,9 @@ std::vector<PackageFinding> search(const std::vector<std::string>& exes, bool ve
     const std::optional<Match>& match = matches[i];
     out[i].package = packages[i].name;
     out[i].version = stanzas[i].version;
-    names.add({exes[i], match ? match->list_name : std::string(), out[i].version});
+    if (match || lists.is_complete()) {
+      names.add({exes[i], match ? match->list_name : std::string(), out[i].version});
+    }
     if (match && verify) {
       out[i].check = check_file(exes[i], *match, stanzas[i].conffiles, dpkg_path, cache);
     }
@@ -217,7 +230,7 @@ std::vector<PackageFinding> search(const std::vector<std::string>& exes, bool ve
 std::vector<PackageFinding> find_packages(const std::vector<std::string>& exes, bool verify,
                                           const PackageCaches& caches,
                                           const std::string& dpkg_path) {
-  PackageNames names(caches.names, dpkg_path, wall_clock_ns());
+  PackageNames names(caches.names, dpkg_path, caches.now_ns != 0 ? caches.now_ns : wall_clock_ns());
   std::vector<PackageFinding> out(exes.size());
   std::vector<std::string> unknown;
   std::vector<size_t> places;

@@ -1,6 +1,7 @@
 // Which Debian package ships a program, and whether the file is still what the package shipped.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ struct PackageFinding {
 struct PackageCaches {
   std::string names;      ///< which package ships a path, while dpkg's database stays as it is
   std::string checksums;  ///< by device, inode, size, mtime and ctime of a file
+  int64_t now_ns = 0;     ///< wall clock, 0 = as it is
 };
 
 /// The caller leaves out a process with `exe_elsewhere` (its path means another file), and does not

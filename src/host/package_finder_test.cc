@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "base/fd.h"
+#include "host/cache_file.h"
 #include "host/checksum_cache.h"
 #include "host/md5.h"
 
@@ -187,6 +188,22 @@ TEST_F(PackageFinder, TakesPathsAsTheyAre) {
   EXPECT_EQ(find("").package, "");
   EXPECT_EQ(find("relative").package, "");
   EXPECT_EQ(find("/opt/a\nb").package, "");
+}
+
+TEST_F(PackageFinder, RemembersNoAbsenceFromListsThatCouldNotBeRead) {
+  constexpr int64_t kHourNs = 3'600'000'000'000;
+  const PackageCaches caches{
+      .names = root_ / "state/names", .checksums = {}, .now_ns = wall_clock_ns() + kHourNs};
+  const auto look = [&] {
+    return find_packages({"/opt/web/server"}, false, caches, root_ / "dpkg")[0].package;
+  };
+  // A list that is a directory can be read by nobody, root included.
+  fs::create_directory(root_ / "dpkg/info/web.list");
+  EXPECT_EQ(look(), "");
+  EXPECT_FALSE(fs::exists(root_ / "state/names"));
+  fs::remove(root_ / "dpkg/info/web.list");
+  EXPECT_EQ(look(), "");
+  EXPECT_TRUE(fs::exists(root_ / "state/names")) << "now it is known that nobody ships it";
 }
 
 /// The cache file, and files old enough to be remembered.

@@ -26,7 +26,8 @@ void report_walk(const FdWalk& walk, model::CollectorReport& report) {
         "/proc is mounted so that other users' processes do not appear in it (hidepid); sockets "
         "that only they hold show no owner.");
   }
-  if (!is_in_initial_pid_namespace()) report.blind_spots.emplace_back(kOutsidersUnseen);
+  report.outsiders_unseen = !is_in_initial_pid_namespace();
+  if (report.outsiders_unseen) report.blind_spots.emplace_back(kOutsidersUnseen);
 }
 
 /// The narrowest request that still finds all of these sockets.

@@ -84,9 +84,12 @@ void judge_unseen(Explanation& out, bool caller_is_root) {
   if (out.assessment.level >= Level::kCannotTell) return;
   // The tables of our own namespace were read (judge_unread answers where they were not).
   const std::string why =
-      out.gaps.empty() ? "On this command's own network nobody holds it; a process out of our "
-                         "sight may have a network of its own, as containers do, and hold it there."
-                       : out.gaps.front();
+      out.gaps.empty()
+          ? "On this command's own network nobody holds it" +
+                std::string(out.address ? " at that address" : "") +
+                "; a process out of our "
+                "sight may have a network of its own, as containers do, and hold it there."
+          : out.gaps.front();
   out.assessment.level = Level::kCannotTell;
   out.assessment.sentence = "Cannot tell. " + why;
   out.assessment.evidence.insert(
@@ -207,6 +210,7 @@ std::vector<std::string> find_gaps(const model::Inventory& inventory) {
 
 bool sees_everything(const model::Inventory& inventory) {
   return inventory.report.complete && inventory.report.processes_hidden == 0 &&
+         !inventory.report.outsiders_unseen &&
          std::ranges::all_of(inventory.namespaces, &model::NetNamespace::tables_read);
 }
 
@@ -268,8 +272,13 @@ Explanation explain(const PortQuery& query, uint16_t port, const ExplainInput& i
       add_behind(rule, find_answering(input.inventory, rule), out);
     }
   }
-  out.somebody_holds = std::ranges::any_of(
-      out.holds, [](const Hold& hold) { return hold.role != HoldRole::kRemote; });
+  const auto is_held = [](const Hold& hold) { return hold.role != HoldRole::kRemote; };
+  out.somebody_holds = std::ranges::any_of(out.holds, is_held);
+  if (query.address && !out.somebody_holds) {
+    out.at_other_addresses = find_holds(input.inventory, {{port, port}, query.protocol, {}});
+    std::erase_if(out.at_other_addresses,
+                  [&](const Hold& hold) { return !hold.own_namespace || !is_held(hold); });
+  }
 
   out.facts = gather_port_facts(port, input.inventory);
   out.registrations = gather_registrations(input.entries, query.protocol, input.known_uses);

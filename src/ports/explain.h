@@ -59,6 +59,8 @@ struct Explanation {
   /// Where `published` sends callers, when a listener of that port stands in another namespace of
   /// this machine: one of these may be what answers.
   std::vector<Hold> behind_published;
+  /// Where an address was asked for at which nobody holds the port: who does at others.
+  std::vector<Hold> at_other_addresses;
   bool somebody_holds = false;  ///< any hold but connections *to* the port elsewhere
   bool everything_seen = true;  ///< else "nobody" means no more than nobody that we can see
   Absence absence;              ///< empty when somebody holds it or a rule forwards it

@@ -268,6 +268,29 @@ TEST_F(Explain, NobodyFoundIsNoAnswerWhereSomebodyMayBeOutOfSight) {
   EXPECT_EQ(closed.headline.substr(0, 22), "Nobody that we can see");
 }
 
+TEST_F(Explain, InAPidNamespaceOfOurOwnNobodyFoundIsNoAnswer) {
+  world.sockets.raw.report.outsiders_unseen = true;
+  const Explanation nobody = explain(1744);
+  EXPECT_EQ(nobody.headline,
+            "Nobody that we can see holds port 1744; not all of this machine could be read.");
+  EXPECT_TRUE(nobody.needs_attention());
+}
+
+TEST_F(Explain, TellsWhoHoldsThePortAtAnotherAddressThanTheOneAskedFor) {
+  world.processes.add(812, "sshd");
+  world.sockets.listen(Protocol::kTcp, "[::1]:22");
+  world.sockets.hold(812, 3);
+  PortQuery query;
+  query.address = model::parse_ip_address("127.0.0.1");
+  EXPECT_EQ(explain(22, query).headline,
+            "Nobody holds port 22 of 127.0.0.1 now. At another address of this machine sshd (pid "
+            "812) holds it.");
+  query.address = model::parse_ip_address("::1");
+  EXPECT_EQ(explain(22, query).headline.substr(0, 24), "sshd (pid 812) listens o");
+  query.address = model::parse_ip_address("127.0.0.1");
+  EXPECT_EQ(explain(23, query).headline, "Nobody holds port 23 of 127.0.0.1 now.");
+}
+
 TEST_F(Explain, ARangeIsNotCalledFreeWhereSomebodyMayBeOutOfSight) {
   PortQuery query;
   query.ports = {{1743, 1844}};

@@ -238,12 +238,21 @@ std::string headline(const Explanation& of) {
   const auto foreign = select(of, [](const Hold& hold) { return hold.answers(); });
   if (!foreign.empty()) return elsewhere(of, foreign);
   const auto remote = select(of, [](const Hold& hold) { return hold.role == HoldRole::kRemote; });
-  const std::string port = "port " + port_in_words({of.port, of.port}, of.protocol);
+  std::string port = "port " + port_in_words({of.port, of.port}, of.protocol);
   if (!remote.empty()) return other_end(of, remote);
-  if (!of.everything_seen) {
-    return "Nobody that we can see holds " + port + "; not all of this machine could be read.";
+  std::string others;
+  if (of.address) port += " of " + to_string(*of.address);
+  if (!of.at_other_addresses.empty()) {
+    Holds holds;
+    for (const Hold& hold : of.at_other_addresses) holds.push_back(&hold);
+    others = " At another address of this machine " + holders_in_words(holds) +
+             (has_several_subjects(holds) ? " hold it." : " holds it.");
   }
-  return "Nobody holds " + port + " on this machine now.";
+  if (!of.everything_seen) {
+    return "Nobody that we can see holds " + port + "; not all of this machine could be read." +
+           others;
+  }
+  return "Nobody holds " + port + (of.address ? " now." : " on this machine now.") + others;
 }
 
 std::string summary(const Explanation& of) {
