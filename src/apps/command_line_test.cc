@@ -26,7 +26,7 @@ TEST(CommandLine, SuggestsTheNearestOption) {
 }
 
 TEST(CommandLine, RefusesAnEmptyValueRatherThanChangeTheQuestion) {
-  for (const std::vector<const char*>& words : {std::vector<const char*>{"who", "22", "--at", ""},
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"who", "22", "--at", ""},
                                                 {"timeline", "--since", ""},
                                                 {"ports", "--sort", ""},
                                                 {"record", "--for", ""},
