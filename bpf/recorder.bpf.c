@@ -79,6 +79,7 @@ struct {
 // listener's user and cgroup.
 struct listener {
   struct event_actor maker;
+  __u64 socket;  // where the listener's struct sock is: it outlives its entry here
   __u64 cookie;
   __u64 cgroup;
   __u32 uid;
@@ -430,6 +431,7 @@ static __always_inline void remember_listener(struct bpf_sock* socket, const str
     return;
   }
   struct listener known = {.maker = notes->creator,
+                           .socket = (__u64)sk,
                            .cookie = cookie,
                            .cgroup = (__u64)sk->sk_cgrp_data.cgroup,
                            .uid = sk->sk_uid.val};
@@ -464,6 +466,26 @@ static __always_inline void connected(struct bpf_sock_ops* ops, const struct soc
   if (!BPF_CORE_READ_BITFIELD(sk, sk_kern_sock)) bpf_sock_ops_cb_flags_set(ops, 0);
 }
 
+// Whoever listens at a place: a socket that was shut down, or bound to another interface since, has
+// left it.
+static __always_inline const struct listener* listener_at(const struct place* place) {
+  const struct listener* known = bpf_map_lookup_elem(&listeners, place);
+  if (!known) return 0;
+  const struct sock_common* common = (const struct sock_common*)known->socket;
+  if (BPF_CORE_READ(common, skc_state) != TCP_LISTEN) return 0;
+  if ((__u32)BPF_CORE_READ(common, skc_bound_dev_if) != place->interface) return 0;
+  return known;
+}
+
+// As the kernel looks for it: on the interface, else on all. A connection through a listener on all
+// has an interface of its own where its addresses mean nothing without one (fe80::), or in a VRF.
+static __always_inline const struct listener* listener_on(struct place* place) {
+  const struct listener* known = listener_at(place);
+  if (known || place->interface == 0) return known;
+  place->interface = 0;
+  return listener_at(place);
+}
+
 // Who made the listener that a connection came through; nobody where that is not certain.
 static __always_inline const struct event_actor* maker_of(struct bpf_sock* socket,
                                                           const struct sock* sk) {
@@ -477,10 +499,11 @@ static __always_inline const struct event_actor* maker_of(struct bpf_sock* socke
   if (net->bpf.run_array[NETNS_BPF_SK_LOOKUP]) return 0;
   struct place place = {};
   fill_place(&place, sk);
-  const struct listener* listener = bpf_map_lookup_elem(&listeners, &place);
+  const struct listener* listener = listener_on(&place);
   if (!listener) {
+    fill_place(&place, sk);
     __builtin_memset(place.address, 0, sizeof place.address);
-    listener = bpf_map_lookup_elem(&listeners, &place);
+    listener = listener_on(&place);
   }
   if (!listener || listener->uid != sk->sk_uid.val) return 0;
   if (listener->cgroup != (__u64)sk->sk_cgrp_data.cgroup) return 0;

@@ -356,8 +356,8 @@ base::Result<std::set<uint32_t>> BpfCollector::find_in_tables(const WantedByName
   if (auto asked = programs_.ask_tables(cookies); !asked) return std::unexpected(asked.error());
   for (const auto& [netns, in] : wanted) {
     const size_t known = sockets == nullptr ? 0 : sockets->size();
-    const auto read =
-        run_in(netns, [&, &asked = in] { return programs_.find_in_tables(asked, evidence, sockets); });
+    const auto read = run_in(
+        netns, [&, &asked = in] { return programs_.find_in_tables(asked, evidence, sockets); });
     if (read) {
       readable.insert(netns);
     } else if (why != nullptr) {

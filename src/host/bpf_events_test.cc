@@ -200,6 +200,31 @@ TEST_P(BpfEventsTest, APlaceIsItsPresentListenersAndNotThatOfTheOneBefore) {
   EXPECT_EQ(accepted[0].creator.pid, successor);
 }
 
+TEST_P(BpfEventsTest, WhoWasShutDownNoLongerListensAtItsPlace) {
+  const base::Fd first = listener();  // at an address of its own, and let go by nobody
+  const uint16_t server_port = port_of(first.get());
+  ASSERT_EQ(::shutdown(first.get(), SHUT_RDWR), 0);
+  const base::Fd client = tcp();
+  const pid_t successor = ::fork();
+  ASSERT_GE(successor, 0);
+  if (successor == 0) {
+    const base::Fd second = tcp();
+    const int one = 1;
+    ::setsockopt(second.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    any.sin_port = htons(server_port);
+    if (::bind(second.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) ::_exit(1);
+    ::_exit(::listen(second.get(), 8) == 0 && connect_to(client.get(), server_port) == 0 ? 0 : 2);
+  }
+  int status = 1;
+  ASSERT_EQ(::waitpid(successor, &status, 0), successor);
+  ASSERT_EQ(status, 0);
+  const auto accepted = of(all(), SocketEventKind::kAccepted, server_port);
+  ASSERT_EQ(accepted.size(), 1U);
+  EXPECT_EQ(accepted[0].creator.pid, successor);
+}
+
 TEST_P(BpfEventsTest, TellsListenersApartThatShareAPlace) {
   const auto shared_listener = [](uint16_t port) {
     base::Fd out = tcp();

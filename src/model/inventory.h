@@ -43,8 +43,8 @@ struct CollectorReport {
   std::vector<std::string> blind_spots;  ///< whole sentences
   bool complete = true;                  ///< false: rights or a failure left something out (exit 1)
   uint32_t processes_hidden = 0;         ///< processes whose descriptors we could not read
-  bool outsiders_unseen = false;         ///< we are in a PID namespace of our own: who is outside of
-                                         ///< it, perhaps in another network, is out of sight
+  bool outsiders_unseen = false;  ///< we are in a PID namespace of our own: who is outside of
+                                  ///< it, perhaps in another network, is out of sight
 };
 
 /// A port that the packet filter forwards elsewhere: reachable, with no socket behind it here.

@@ -121,6 +121,24 @@ std::string who_in_words(const PastGroup& group) {
   return "a program that cannot be named";
 }
 
+/// Whether the socket was open at some moment asked about, as far as was recorded. Of one that was
+/// open when the record ended, or was gone when it went on, nobody knows how much longer it was.
+bool is_certain(const model::RecordedSocket& socket, const PastAnswer& answer) {
+  const int64_t end_us = socket.closed_us.value_or(answer.recorded_until_us);
+  return std::ranges::any_of(answer.question.windows, [&](const model::TimeWindow& window) {
+    int64_t from_us = std::max(window.from_us, socket.opened_us);
+    const int64_t until_us = std::min(window.until_us, end_us);
+    if (from_us > until_us) return false;
+    if (!socket.close_unseen) return true;
+    // Oldest first, and what is left of the window is what comes after them.
+    for (const Unrecorded& part : answer.coverage.unrecorded) {
+      if (!part.nothing || part.window.from_us > from_us) continue;
+      from_us = std::max(from_us, part.window.until_us + 1);
+    }
+    return from_us <= until_us;
+  });
+}
+
 }  // namespace
 
 std::string_view past_relation_name(PastRelation relation) {
@@ -220,11 +238,19 @@ std::string past_headline(const PastAnswer& answer) {
   const std::string asked = asked_in_words(answer);
   const std::string when = time_in_words(answer);
   std::vector<std::string> names;
+  std::vector<std::string> names_before;  // of those of whom it is not known whether they still did
   std::set<std::string> known;
   for (const PastGroup& group : answer.groups) {
     if (group.relation != PastRelation::kHeld) continue;
+    const bool certain = std::ranges::any_of(
+        group.rows, [&](const TimelineRow& row) { return is_certain(row.socket, answer); });
     std::string name = who_in_words(group);
-    if (known.insert(name).second) names.push_back(std::move(name));
+    if (!known.insert((certain ? "+" : "-") + name).second) continue;
+    (certain ? names : names_before).push_back(std::move(name));
+  }
+  if (names.empty() && !names_before.empty()) {
+    return "Not recorded: who held " + asked + " " + when + " is not known. Before that " +
+           listed_briefly(names_before, 4) + " held it.";
   }
   if (!names.empty()) {
     std::string out = listed_briefly(names, 4) + " held " + asked + " " + when + ".";

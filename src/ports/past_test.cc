@@ -166,6 +166,41 @@ TEST_F(PastTest, AnOwnerThatIsNotKnownAsksForAttentionAndTheKernelDoesNot) {
   EXPECT_TRUE(ports::past_headline(answer).starts_with("The kernel itself held port 2049"));
 }
 
+TEST_F(PastTest, WhoHeldItWhenTheRecordEndedIsNotSaidToHaveHeldItLater) {
+  auto socket = testkit::connection(77, 56744, kThenUs);
+  socket.role = SocketRole::kListener;
+  socket.owner = 8;
+  batch.opened.push_back(socket);
+  const auto within = ask("56744");
+  EXPECT_TRUE(ports::past_headline(within).starts_with("nginx (pid 800) held port 56744"));
+  // The record goes on until kEndUs and no further.
+  const auto after = ask("56744", {}, kEndUs + 100 * kSecondUs);
+  EXPECT_TRUE(ports::past_headline(after).starts_with("Not recorded: who held port 56744"))
+      << ports::past_headline(after);
+  EXPECT_TRUE(ports::past_headline(after).ends_with("Before that nginx (pid 800) held it."));
+  EXPECT_TRUE(after.needs_attention());
+}
+
+TEST_F(PastTest, WhoWasGoneWhenTheRecordWentOnIsNotSaidToHaveHeldItMeanwhile) {
+  model::RecordedGap gap;
+  gap.boot = 1;
+  gap.kind = "not-recording";
+  gap.from_us = kWallUs + kThenUs - 20 * kSecondUs;
+  gap.until_us = kWallUs + kThenUs + 20 * kSecondUs;
+  batch.gaps = {gap};
+  auto& socket = add(SocketRole::kListener);
+  socket.opened_boot_us = kThenUs - 100 * kSecondUs;
+  socket.opened_us = kWallUs + socket.opened_boot_us;
+  socket.closed_boot_us = kThenUs + 20 * kSecondUs;
+  socket.closed_us = kWallUs + *socket.closed_boot_us;
+  socket.close_unseen = true;
+  const auto meanwhile = ask("56744");
+  EXPECT_TRUE(ports::past_headline(meanwhile).starts_with("Not recorded: who held port 56744"))
+      << ports::past_headline(meanwhile);
+  const auto before = ask("56744", {}, kThenUs - 50 * kSecondUs);
+  EXPECT_TRUE(ports::past_headline(before).starts_with("curl (pid 700) held port 56744"));
+}
+
 TEST_F(PastTest, WhatWasNotRecordedIsNeverNobody) {
   const auto before = ask("56744", {}, -100 * kSecondUs);
   EXPECT_TRUE(ports::past_headline(before).starts_with("Not recorded: who held port 56744"));

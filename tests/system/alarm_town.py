@@ -64,8 +64,8 @@ def serve(server):
 
 
 def park(server):
-    """Keeps what comes for as long as the other side does, and says nothing. Let go of any later, it
-    would be in the way of who comes from the same port again."""
+    """Keeps what comes for as long as the other side does, and says nothing. Let go of any later,
+    it would be in the way of who comes from the same port again."""
     kept = selectors.DefaultSelector()
     kept.register(server, selectors.EVENT_READ)
     while True:
