@@ -1,6 +1,10 @@
 // Large blocks of memory lie on huge pages where the system gives them to who asks: a hundred
 // thousand sockets fill some thirty megabytes, and asking the kernel for each four kilobytes of
 // that takes a tenth of the time in which they are found.
+// Sanitizers have operators of their own.
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#else
+
 #include <sys/mman.h>
 
 #include <cstdint>
@@ -28,3 +32,5 @@ void* operator new(size_t size) {
 
 void operator delete(void* block) noexcept { std::free(block); }
 void operator delete(void* block, size_t) noexcept { std::free(block); }
+
+#endif
