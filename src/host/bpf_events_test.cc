@@ -102,6 +102,16 @@ class BpfEventsTest : public testing::TestWithParam<bool> {
     return out;
   }
 
+  /// The one connection to the port came through a listener that the child made, which ends well.
+  void expect_made_by(pid_t child, uint16_t server_port) {
+    int status = 1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0);
+    const auto accepted = of(all(), SocketEventKind::kAccepted, server_port);
+    ASSERT_EQ(accepted.size(), 1U);
+    EXPECT_EQ(accepted[0].creator.pid, child);
+  }
+
   std::unique_ptr<ports::EventSource> source_;
 };
 
@@ -192,12 +202,7 @@ TEST_P(BpfEventsTest, APlaceIsItsPresentListenersAndNotThatOfTheOneBefore) {
     ::_exit(::listen(second.get(), 8) == 0 && connect_to(client.get(), server_port) == 0 ? 0 : 1);
   }
   first.reset();
-  int status = 1;
-  ASSERT_EQ(::waitpid(successor, &status, 0), successor);
-  ASSERT_EQ(status, 0);
-  const auto accepted = of(all(), SocketEventKind::kAccepted, server_port);
-  ASSERT_EQ(accepted.size(), 1U);
-  EXPECT_EQ(accepted[0].creator.pid, successor);
+  expect_made_by(successor, server_port);
 }
 
 TEST_P(BpfEventsTest, WhoWasShutDownNoLongerListensAtItsPlace) {
@@ -217,12 +222,7 @@ TEST_P(BpfEventsTest, WhoWasShutDownNoLongerListensAtItsPlace) {
     if (::bind(second.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) ::_exit(1);
     ::_exit(::listen(second.get(), 8) == 0 && connect_to(client.get(), server_port) == 0 ? 0 : 2);
   }
-  int status = 1;
-  ASSERT_EQ(::waitpid(successor, &status, 0), successor);
-  ASSERT_EQ(status, 0);
-  const auto accepted = of(all(), SocketEventKind::kAccepted, server_port);
-  ASSERT_EQ(accepted.size(), 1U);
-  EXPECT_EQ(accepted[0].creator.pid, successor);
+  expect_made_by(successor, server_port);
 }
 
 TEST_P(BpfEventsTest, TellsListenersApartThatShareAPlace) {
