@@ -44,11 +44,11 @@ std::vector<model::RegistryEntry> entries_of(const ports::PortQuery& query,
 using Past = std::optional<ports::PastAnswer>;
 
 // What was then comes first: it is what was asked.
-void add_past(Page& page, const Past& past, Context& context) {
+void add_past(Page& page, const Past& past) {
   if (!past) return;
   page.lead.insert(page.lead.begin(),
                    {PageItemKind::kParagraph, "", ports::past_headline(*past), Tone::kStrong});
-  auto sections = past_sections(*past, context.machine().own_netns());
+  auto sections = past_sections(*past);
   page.sections.insert(page.sections.begin(), std::make_move_iterator(sections.begin()),
                        std::make_move_iterator(sections.end()));
 }
@@ -69,7 +69,7 @@ int print_answer(Page page, const std::function<void(base::JsonWriter&, bool att
     }
     Context::end_json(json);
   } else {
-    add_past(page, past, context);
+    add_past(page, past);
     context.out << (options.markdown ? page_as_markdown(page)
                                      : page_as_text(page, context.style, context.text_width()));
   }

@@ -291,7 +291,7 @@ int run_who_at(PortQuery query, const std::optional<ports::PeerFilter>& peer, co
     print_understood(past->question.port, context);
     Page page;
     page.lead.push_back({PageItemKind::kParagraph, "", ports::past_headline(*past), Tone::kStrong});
-    page.sections = past_sections(*past, context.machine().own_netns());
+    page.sections = past_sections(*past);
     context.out << page_as_text(page, context.style, context.text_width());
   }
   return past->needs_attention() ? kAttention : kDone;

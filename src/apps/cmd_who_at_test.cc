@@ -62,6 +62,28 @@ TEST_F(WhoAt, CallsAGapNotRecordedAndNeverNobody) {
   check("who-at-gap.txt", 1, {"who", "1744", "--at", "2026-09-21 14:35:00"});
 }
 
+TEST_F(WhoAt, WhoWasLastSeenBeforeTheRecordEndedIsNoHolderOfLater) {
+  twin.now_unix_s += 100;
+  check("who-at-after-the-end.txt", 1, {"who", "443", "--at", "-5s"});
+  check("who-at-after-the-end.json", 1, {"who", "443", "--at", "-5s", "--json"});
+  const auto explained = twin.run({"explain", "443", "--at", "-5s"});
+  EXPECT_TRUE(explained.out.starts_with("Not recorded: who held port 443 between"))
+      << explained.out;
+}
+
+TEST_F(WhoAt, TellsHoldersInOtherNetworkNamespacesApart) {
+  auto batch = testkit::batch(3601 * kSecondUs);
+  batch.processes = {testkit::process(11, 1677, "python3"), testkit::process(12, 28399, "python3")};
+  for (const int64_t owner : {11, 12}) {
+    auto row = testkit::connection(static_cast<uint64_t>(40 + owner), 46592, 3000 * kSecondUs);
+    row.owner = owner;
+    if (owner == 12) row.netns = 4026539999;
+    batch.closed.push_back(testkit::closed(row, 3010 * kSecondUs));
+  }
+  write(batch);
+  check("who-at-namespaces.txt", 0, {"who", "46592", "--at", "2026-09-21 15:03:25"});
+}
+
 TEST_F(WhoAt, CallsATimeBeforeTheRecorderNotRecorded) {
   const auto answer = twin.run({"who", "1744", "--at", "2026-09-21 12:00:00"});
   EXPECT_EQ(answer.code, 1);

@@ -30,6 +30,7 @@ base::Result<ports::PastAnswer> look_back(ports::PortQuery port,
   }
   auto past = ports::past_answer(std::move(question), std::move(answers), now_us);
   past.own_only = !timeline->sees_all;
+  past.own_netns = context.machine().own_netns();
   return past;
 }
 

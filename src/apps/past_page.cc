@@ -143,8 +143,7 @@ void add_times(PageSection& section, const PastGroup& group, int64_t recorded_un
   }
 }
 
-void add_group(PageSection& section, const PastGroup& group, const ports::PastAnswer& answer,
-               uint32_t own_netns) {
+void add_group(PageSection& section, const PastGroup& group, const ports::PastAnswer& answer) {
   const TimelineRow& row = group.first();
   section.point(subject(group) + " " + deed(group) + ".");
   add_times(section, group, answer.recorded_until_us);
@@ -164,7 +163,7 @@ void add_group(PageSection& section, const PastGroup& group, const ports::PastAn
     }
   }
   if (!others.empty()) section.detail("shared", ports::listed(others));
-  if (row.socket.netns != 0 && own_netns != 0 && row.socket.netns != own_netns) {
+  if (answer.is_elsewhere(group)) {
     section.detail("netns", std::to_string(row.socket.netns) + ", not the one of this command");
   }
 }
@@ -184,20 +183,21 @@ std::string lifetime_in_words(int64_t lasted_us) {
   return ports::duration_in_words(lasted_us / 1'000'000);
 }
 
-std::vector<PageSection> past_sections(const ports::PastAnswer& answer, uint32_t own_netns) {
+std::vector<PageSection> past_sections(const ports::PastAnswer& answer) {
   PageSection held{.title = "Who held it then", .items = {}};
+  PageSection before{.title = "Who was last seen holding it", .items = {}};
   PageSection attempts{.title = "Who tried", .items = {}};
   PageSection talked{.title = "Who was connected to it", .items = {}};
   for (const PastGroup& group : answer.groups) {
     switch (group.relation) {
       case PastRelation::kHeld:
-        add_group(held, group, answer, own_netns);
+        add_group(answer.is_certain(group) ? held : before, group, answer);
         break;
       case PastRelation::kAttempt:
-        add_group(attempts, group, answer, own_netns);
+        add_group(attempts, group, answer);
         break;
       case PastRelation::kRemote:
-        add_group(talked, group, answer, own_netns);
+        add_group(talked, group, answer);
         break;
     }
   }
@@ -221,7 +221,8 @@ std::vector<PageSection> past_sections(const ports::PastAnswer& answer, uint32_t
     unrecorded.point("`twinport record` records from now on.");
   }
   std::vector<PageSection> out;
-  for (auto* section : {&held, &attempts, &talked, &unrecorded}) out.push_back(std::move(*section));
+  for (auto* section : {&held, &before, &attempts, &talked, &unrecorded})
+    out.push_back(std::move(*section));
   return out;
 }
 

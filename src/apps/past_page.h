@@ -10,9 +10,10 @@
 
 namespace apps {
 
-/// "Who held it then", "Attempts", "Who talked to it", "Not recorded"; those with nothing to say
-/// are empty. `own_netns` (0 = unknown): rows of other network namespaces say so. Times are local.
-std::vector<PageSection> past_sections(const ports::PastAnswer& answer, uint32_t own_netns);
+/// "Who held it then", "Who was last seen holding it", "Who tried", "Who was connected to it", "Not
+/// recorded"; those with nothing to say
+/// are empty. Rows of other network namespaces say so. Times are local.
+std::vector<PageSection> past_sections(const ports::PastAnswer& answer);
 
 /// "0.52 ms", "3.2 s", "2 hours": how long a socket lived.
 std::string lifetime_in_words(int64_t lasted_us);

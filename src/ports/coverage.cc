@@ -90,6 +90,7 @@ Coverage find_coverage(const std::vector<model::TimeWindow>& windows, const Time
   Coverage out;
   const auto add = [&](int64_t from_us, int64_t until_us, std::string reason, uint64_t lost) {
     Unrecorded part{{from_us, until_us}, std::move(reason), lost};
+    part.since_us = from_us;
     part.nothing = part.reason == "before-recording" || part.reason == "not-written-yet" ||
                    part.reason == "future" || means_nothing_recorded(part.reason);
     add_inside(asked, part, out.unrecorded);

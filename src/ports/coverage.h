@@ -19,6 +19,8 @@ struct Unrecorded {
   std::string reason;
   uint64_t lost = 0;    ///< events known to be lost in it, 0 = not counted
   bool nothing = true;  ///< nothing at all is known of it; else single events are missing
+  int64_t since_us =
+      0;  ///< when the whole stretch began, of which `window` is what was asked about
 };
 
 enum class Covered : uint8_t { kAll, kPart, kNone };

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -19,6 +19,13 @@ using model::SocketRole;
 // Holders of one range that are told; beyond it the answer says that there are more.
 constexpr size_t kHoldersMax = 10'000;
 constexpr size_t kTalkersMax = 1'000;
+
+// After a loss the recorder looks within a second, as it does all the time where it has no BPF; a
+// busy machine may take as long again.
+constexpr int64_t kFoundGoneWithinUs = 2'000'000;
+
+constexpr std::string_view kKernel = "the kernel itself";
+constexpr std::string_view kNameless = "a program that cannot be named";
 
 std::vector<model::PortRange> ranges_of(const PastQuestion& question) {
   return merge_ranges(question.port.ports);
@@ -117,26 +124,90 @@ std::string who_in_words(const PastGroup& group) {
     return row.socket.proof == OwnerProof::kInherited ? name + " or a process it passed it to"
                                                       : name;
   }
-  if (row.socket.owner_reason == "kernel") return "the kernel itself";
-  return "a program that cannot be named";
+  return std::string(row.socket.owner_reason == "kernel" ? kKernel : kNameless);
 }
 
-/// Whether the socket was open at some moment asked about, as far as was recorded. Of one that was
-/// open when the record ended, or was gone when it went on, nobody knows how much longer it was.
-bool is_certain(const model::RecordedSocket& socket, const PastAnswer& answer) {
-  const int64_t end_us = socket.closed_us.value_or(answer.recorded_until_us);
-  return std::ranges::any_of(answer.question.windows, [&](const model::TimeWindow& window) {
-    int64_t from_us = std::max(window.from_us, socket.opened_us);
-    const int64_t until_us = std::min(window.until_us, end_us);
-    if (from_us > until_us) return false;
-    if (!socket.close_unseen) return true;
-    // Oldest first, and what is left of the window is what comes after them.
-    for (const Unrecorded& part : answer.coverage.unrecorded) {
-      if (!part.nothing || part.window.from_us > from_us) continue;
-      from_us = std::max(from_us, part.window.until_us + 1);
+// Until when the socket is known to have been open. A look at all sockets follows what hid its end:
+// a recorder that did not run, events that were lost, or two looks where nothing else tells.
+int64_t known_until_us(const model::RecordedSocket& socket, const PastAnswer& answer) {
+  if (socket.closed_us && !socket.close_unseen) return *socket.closed_us;
+  const int64_t looked_us =
+      socket.closed_us.value_or(answer.recorded_until_us) - kFoundGoneWithinUs;
+  int64_t until_us = socket.closed_us ? looked_us : answer.recorded_until_us;
+  for (const Unrecorded& part : answer.coverage.unrecorded) {
+    if (part.reason == "clock-set" || part.reason == "no-bpf") continue;
+    // Of one that was open when the record ended, the looks after earlier losses found it there.
+    const int64_t still_us = socket.closed_us ? socket.opened_us : looked_us;
+    if (part.window.until_us >= still_us) until_us = std::min(until_us, part.since_us - 1);
+  }
+  return std::max(until_us, socket.opened_us);
+}
+
+// Those who held the port in this network namespace, or in others.
+struct Holders {
+  std::vector<std::string> names;
+  std::vector<std::string> names_before;  // of whom it is not known whether they still held it
+  int64_t seen_us = 0;                    // the latest time at which one of those before did
+
+  [[nodiscard]] bool empty() const { return names.empty() && names_before.empty(); }
+  void add(const PastGroup& group, const PastAnswer& answer) {
+    const bool certain = answer.is_certain(group);
+    std::vector<std::string>& told = certain ? names : names_before;
+    std::string name = who_in_words(group);
+    if (std::ranges::find(told, name) == told.end()) told.push_back(std::move(name));
+    if (certain) return;
+    for (const TimelineRow& row : group.rows) {
+      seen_us = std::max(seen_us, known_until_us(row.socket, answer));
     }
-    return from_us <= until_us;
-  });
+  }
+};
+
+Holders holders_of(const PastAnswer& answer, bool elsewhere) {
+  Holders out;
+  for (const PastGroup& group : answer.groups) {
+    if (group.relation != PastRelation::kHeld || answer.is_elsewhere(group) != elsewhere) continue;
+    out.add(group, answer);
+  }
+  return out;
+}
+
+std::string last_seen_in_words(const Holders& holders) {
+  const bool one = holders.names_before.size() == 1;
+  return listed_briefly(holders.names_before, 4) + (one ? " was" : " were") +
+         " last seen holding it at " + local_time_text(holders.seen_us, 0) + ".";
+}
+
+// Names of programs keep their own case; only our own words begin a sentence. They are longer than
+// any program's name.
+std::string capital(std::string text) {
+  if (text.starts_with(kKernel) || text.starts_with(kNameless)) {
+    text.front() = static_cast<char>(text.front() - 32);
+  }
+  return text;
+}
+
+std::string holders_here(const Holders& here, const PastAnswer& answer, bool some_elsewhere) {
+  std::string held = " held " + asked_in_words(answer) + " " + time_in_words(answer);
+  const bool part = answer.coverage.covered == Covered::kPart;
+  if (!here.names.empty()) {
+    const bool dark = std::ranges::any_of(answer.coverage.unrecorded, &Unrecorded::nothing);
+    return capital(listed_briefly(here.names, 4)) + held +
+           (part && dark ? "; part of that time was not recorded." : ".");
+  }
+  const bool all = answer.coverage.covered == Covered::kAll;
+  if (!here.names_before.empty()) {
+    return (all ? "Who" : "Not recorded: who") + held + " is not known. " +
+           capital(last_seen_in_words(here));
+  }
+  if (answer.coverage.covered == Covered::kNone) {
+    return "Not recorded: who" + held + " is not known.";
+  }
+  if (some_elsewhere) held += " in this network namespace";
+  if (part) {
+    return "Nobody is known to have" + held + ", but not all of that time was recorded.";
+  }
+  if (answer.own_only) return "No program of yours" + held + "; root sees the others.";
+  return "Nobody" + held + ".";
 }
 
 }  // namespace
@@ -165,8 +236,26 @@ bool PastAnswer::held() const {
       groups, [](const PastGroup& group) { return group.relation == PastRelation::kHeld; });
 }
 
+bool PastAnswer::is_certain(const PastGroup& group) const {
+  return std::ranges::any_of(group.rows, [&](const TimelineRow& row) {
+    const int64_t until_us = known_until_us(row.socket, *this);
+    return std::ranges::any_of(question.windows, [&](const model::TimeWindow& window) {
+      return row.socket.opened_us <= window.until_us && window.from_us <= until_us;
+    });
+  });
+}
+
+bool PastAnswer::is_elsewhere(const PastGroup& group) const {
+  const uint32_t netns = group.first().socket.netns;
+  return netns != 0 && own_netns != 0 && netns != own_netns;
+}
+
 bool PastAnswer::needs_attention() const {
+  const auto is_unsure = [](const Holders& holders) {
+    return holders.names.empty() && !holders.names_before.empty();
+  };
   return coverage.covered != Covered::kAll || more || own_only ||
+         is_unsure(holders_of(*this, false)) || is_unsure(holders_of(*this, true)) ||
          std::ranges::any_of(groups, [](const PastGroup& group) {
            return group.relation == PastRelation::kHeld && !group.settled();
          });
@@ -235,43 +324,15 @@ PastAnswer past_unknown(PastQuestion question) {
 }
 
 std::string past_headline(const PastAnswer& answer) {
-  const std::string asked = asked_in_words(answer);
-  const std::string when = time_in_words(answer);
-  std::vector<std::string> names;
-  std::vector<std::string> names_before;  // of those of whom it is not known whether they still did
-  std::set<std::string> known;
-  for (const PastGroup& group : answer.groups) {
-    if (group.relation != PastRelation::kHeld) continue;
-    const bool certain = std::ranges::any_of(
-        group.rows, [&](const TimelineRow& row) { return is_certain(row.socket, answer); });
-    std::string name = who_in_words(group);
-    if (!known.insert((certain ? "+" : "-") + name).second) continue;
-    (certain ? names : names_before).push_back(std::move(name));
+  const Holders here = holders_of(answer, false);
+  const Holders elsewhere = holders_of(answer, true);
+  std::string out = holders_here(here, answer, !elsewhere.empty());
+  if (!elsewhere.empty()) {
+    out += " In another network namespace " +
+           (elsewhere.names.empty() ? last_seen_in_words(elsewhere)
+                                    : listed_briefly(elsewhere.names, 4) + " held it.");
   }
-  if (names.empty() && !names_before.empty()) {
-    return "Not recorded: who held " + asked + " " + when + " is not known. Before that " +
-           listed_briefly(names_before, 4) + " held it.";
-  }
-  if (!names.empty()) {
-    std::string out = listed_briefly(names, 4) + " held " + asked + " " + when + ".";
-    if (out.front() >= 'a' && out.front() <= 'z' && !answer.groups.front().first().owner) {
-      out.front() = static_cast<char>(out.front() - 32);
-    }
-    return out;
-  }
-  switch (answer.coverage.covered) {
-    case Covered::kNone:
-      return "Not recorded: who held " + asked + " " + when + " is not known.";
-    case Covered::kPart:
-      return "Nobody is known to have held " + asked + " " + when +
-             ", but not all of that time was recorded.";
-    case Covered::kAll:
-      break;
-  }
-  if (answer.own_only) {
-    return "No program of yours held " + asked + " " + when + "; root sees the others.";
-  }
-  return "Nobody held " + asked + " " + when + ".";
+  return out;
 }
 
 std::string recorded_process_in_words(const model::RecordedProcess& process) {

@@ -48,12 +48,18 @@ struct PastAnswer {
   Coverage coverage;
   int64_t oldest_us = 0;  ///< how far back answers reach; 0 = no timeline
   int64_t recorded_until_us = 0;
-  bool more = false;      ///< there were more rows than are told
-  bool own_only = false;  ///< only sockets of the user who asks could be seen
+  bool more = false;       ///< there were more rows than are told
+  bool own_only = false;   ///< only sockets of the user who asks could be seen
+  uint32_t own_netns = 0;  ///< of the command; 0 = not known, and then none is another
 
   [[nodiscard]] bool held() const;
-  /// Exit code 1: part of the time was not recorded, a holder could not be named or seen, or rows
-  /// were cut.
+  /// One of the rows is known to have been open at that time. Of others it is known until when they
+  /// were, and not whether they still were.
+  [[nodiscard]] bool is_certain(const PastGroup& group) const;
+  /// The holder's network namespace is not the one of the command.
+  [[nodiscard]] bool is_elsewhere(const PastGroup& group) const;
+  /// Exit code 1: part of the time was not recorded, a holder could not be named or seen, it is not
+  /// known whether a holder still was one, or rows were cut.
   [[nodiscard]] bool needs_attention() const;
 };
 
@@ -66,7 +72,8 @@ PastAnswer past_answer(PastQuestion question, std::vector<TimelineAnswer> answer
 /// Where there is no timeline.
 PastAnswer past_unknown(PastQuestion question);
 
-/// "curl (pid 4711) held port 56744/tcp.", "Nobody held ...", "Not recorded: ...".
+/// "curl (pid 4711) held port 56744/tcp.", "Nobody held ...", "Not recorded: ...". Who is not known
+/// to have held it at that time is at most said to have been last seen with it.
 std::string past_headline(const PastAnswer& answer);
 
 /// "curl (pid 4711)".

@@ -40,6 +40,23 @@ class PastTest : public testing::Test {
     return batch.closed.back();
   }
 
+  static void open_between(model::RecordedSocket& socket, int64_t from_us, int64_t until_us) {
+    socket.opened_boot_us = from_us;
+    socket.opened_us = kWallUs + from_us;
+    socket.closed_boot_us = until_us;
+    socket.closed_us = kWallUs + until_us;
+  }
+
+  void gap(const std::string& kind, int64_t from_us, int64_t until_us) {
+    model::RecordedGap gap;
+    gap.boot = 1;
+    gap.kind = kind;
+    gap.lost = kind == "ring-full" ? 1 : 0;
+    gap.from_us = kWallUs + from_us;
+    gap.until_us = kWallUs + until_us;
+    batch.gaps = {gap};
+  }
+
   ports::PastAnswer ask(const std::string& port, std::optional<ports::PeerFilter> peer = {},
                         int64_t then_us = kThenUs) {
     write(batch);
@@ -177,40 +194,97 @@ TEST_F(PastTest, WhoHeldItWhenTheRecordEndedIsNotSaidToHaveHeldItLater) {
   const auto after = ask("56744", {}, kEndUs + 100 * kSecondUs);
   EXPECT_TRUE(ports::past_headline(after).starts_with("Not recorded: who held port 56744"))
       << ports::past_headline(after);
-  EXPECT_TRUE(ports::past_headline(after).ends_with("Before that nginx (pid 800) held it."));
+  EXPECT_TRUE(ports::past_headline(after).ends_with(
+      " is not known. nginx (pid 800) was last seen holding it at 2026-09-21 15:13:20 UTC."))
+      << ports::past_headline(after);
   EXPECT_TRUE(after.needs_attention());
+  const auto both = ask("56744", {}, kEndUs - kSecondUs);
+  EXPECT_TRUE(ports::past_headline(both).starts_with("nginx (pid 800) held port 56744"));
 }
 
 TEST_F(PastTest, WhoWasGoneWhenTheRecordWentOnIsNotSaidToHaveHeldItMeanwhile) {
-  model::RecordedGap gap;
-  gap.boot = 1;
-  gap.kind = "not-recording";
-  gap.from_us = kWallUs + kThenUs - 20 * kSecondUs;
-  gap.until_us = kWallUs + kThenUs + 20 * kSecondUs;
-  batch.gaps = {gap};
+  gap("not-recording", kThenUs - 20 * kSecondUs, kThenUs + 20 * kSecondUs);
   auto& socket = add(SocketRole::kListener);
-  socket.opened_boot_us = kThenUs - 100 * kSecondUs;
-  socket.opened_us = kWallUs + socket.opened_boot_us;
-  socket.closed_boot_us = kThenUs + 20 * kSecondUs;
-  socket.closed_us = kWallUs + *socket.closed_boot_us;
+  open_between(socket, kThenUs - 100 * kSecondUs, kThenUs + 20 * kSecondUs);
   socket.close_unseen = true;
   const auto meanwhile = ask("56744");
   EXPECT_TRUE(ports::past_headline(meanwhile).starts_with("Not recorded: who held port 56744"))
       << ports::past_headline(meanwhile);
+  EXPECT_TRUE(ports::past_headline(meanwhile).ends_with(
+      "curl (pid 700) was last seen holding it at 2026-09-21 15:02:59 UTC."))
+      << ports::past_headline(meanwhile);
   const auto before = ask("56744", {}, kThenUs - 50 * kSecondUs);
   EXPECT_TRUE(ports::past_headline(before).starts_with("curl (pid 700) held port 56744"));
+  const auto until_gap = ask("56744", {}, kThenUs - 20 * kSecondUs);
+  EXPECT_TRUE(ports::past_headline(until_gap).starts_with("curl (pid 700) held port 56744"));
+  EXPECT_TRUE(ports::past_headline(until_gap).ends_with("; part of that time was not recorded."));
+  // The look that found it gone came a moment after the recorder did.
+  batch.closed.back().closed_boot_us = kThenUs + 20 * kSecondUs + 100'000;
+  batch.closed.back().closed_us = kWallUs + *batch.closed.back().closed_boot_us;
+  const auto until_look = ask("56744", {}, kThenUs + 20 * kSecondUs);
+  EXPECT_FALSE(ports::past_headline(until_look).contains("curl (pid 700) held"))
+      << ports::past_headline(until_look);
+}
+
+TEST_F(PastTest, WhoIsSeenAgainAfterAGapHeldItThroughout) {
+  gap("not-recording", kThenUs - 20 * kSecondUs, kThenUs + 20 * kSecondUs);
+  auto& socket = add(SocketRole::kListener);
+  open_between(socket, kThenUs - 100 * kSecondUs, kThenUs + 100 * kSecondUs);
+  const auto answer = ask("56744");
+  EXPECT_TRUE(ports::past_headline(answer).starts_with("curl (pid 700) held port 56744"))
+      << ports::past_headline(answer);
+  EXPECT_TRUE(answer.needs_attention());
+}
+
+TEST_F(PastTest, WhoseEndMayHaveBeenLostIsNotSaidToHaveHeldItAfterTheLoss) {
+  gap("ring-full", kThenUs - 100'000, kThenUs + 100'000);
+  auto& socket = add(SocketRole::kListener);
+  open_between(socket, kThenUs - 100 * kSecondUs, kThenUs + kSecondUs);
+  socket.close_unseen = true;
+  open_between(add(SocketRole::kListener, 8), kThenUs + 200'000, kThenUs + 60 * kSecondUs);
+  const auto before = ask("56744", {}, kThenUs - 10 * kSecondUs);
+  EXPECT_TRUE(ports::past_headline(before).starts_with("curl (pid 700) held port 56744"));
+  // A second after the loss the window holds no part of it, but the end of the one is not known.
+  const auto after = ask("56744", {}, kThenUs + kSecondUs + 200'000);
+  EXPECT_TRUE(ports::past_headline(after).starts_with("nginx (pid 800) held port 56744"))
+      << ports::past_headline(after);
+}
+
+TEST_F(PastTest, WhoWasFoundGoneIsAskedForAttentionThoughAllWasRecorded) {
+  auto& socket = add(SocketRole::kListener);
+  open_between(socket, kThenUs - 100 * kSecondUs, kThenUs + kSecondUs);
+  socket.close_unseen = true;
+  const auto answer = ask("56744", {}, kThenUs + kSecondUs);
+  EXPECT_TRUE(ports::past_headline(answer).starts_with("Who held port 56744"))
+      << ports::past_headline(answer);
+  EXPECT_TRUE(answer.needs_attention());
+}
+
+TEST_F(PastTest, AHolderInAnotherNetworkNamespaceIsToldApart) {
+  add(SocketRole::kListener);
+  auto& other = add(SocketRole::kListener, 8);
+  other.netns = 4026539999;
+  auto answer = ask("56744");
+  answer.own_netns = 4026531840;
+  const std::string when = " between 15:03:19 and 15:03:22 UTC on 2026-09-21";
+  EXPECT_EQ(ports::past_headline(answer),
+            "curl (pid 700) held port 56744" + when +
+                ". In another network namespace nginx (pid 800) held it.");
+  answer.own_netns = 5;
+  EXPECT_EQ(ports::past_headline(answer),
+            "Nobody held port 56744" + when +
+                " in this network namespace. In another network namespace curl (pid 700) and "
+                "nginx (pid 800) held it.");
+  answer.own_netns = 0;
+  EXPECT_TRUE(
+      ports::past_headline(answer).starts_with("curl (pid 700) and nginx (pid 800) held port"));
 }
 
 TEST_F(PastTest, WhatWasNotRecordedIsNeverNobody) {
   const auto before = ask("56744", {}, -100 * kSecondUs);
   EXPECT_TRUE(ports::past_headline(before).starts_with("Not recorded: who held port 56744"));
   EXPECT_TRUE(before.needs_attention());
-  model::RecordedGap gap;
-  gap.boot = 1;
-  gap.kind = "ring-full";
-  gap.lost = 1;
-  gap.from_us = gap.until_us = kWallUs + kThenUs;
-  batch.gaps = {gap};
+  gap("ring-full", kThenUs, kThenUs);
   const auto lossy = ask("56744");
   EXPECT_TRUE(ports::past_headline(lossy).ends_with("but not all of that time was recorded."));
   EXPECT_TRUE(lossy.needs_attention());
