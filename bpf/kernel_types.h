@@ -172,6 +172,12 @@ struct inet_sock {
   unsigned char transparent : 1;  // before
 };
 
+struct inet_bind_bucket;
+
+struct inet_connection_sock {
+  struct inet_bind_bucket* icsk_bind_hash;
+};
+
 struct inet_timewait_sock {
   struct sock_common __tw_common;
   volatile unsigned char tw_substate;

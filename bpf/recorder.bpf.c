@@ -76,10 +76,11 @@ struct {
 } notes_of SEC(".maps");
 
 // Who made the listener at a place, and by what its connections are known: they inherit the
-// listener's user and cgroup.
+// listener's user and cgroup. The entry stays until the socket is let go, so that it can be asked
+// whether it still listens there: shutdown() ends that, SO_BINDTODEVICE moves it.
 struct listener {
   struct event_actor maker;
-  __u64 socket;  // where the listener's struct sock is: it outlives its entry here
+  const struct sock* socket;
   __u64 cookie;
   __u64 cgroup;
   __u32 uid;
@@ -392,6 +393,8 @@ static __always_inline void acted(__u8 kind, struct bpf_sock_ops* ops, const str
 // Whether what a listener accepts need not come in at its own place, or several listen at one: a
 // proxy takes connections for others, and of a Multipath TCP socket the kernel listens below.
 static __always_inline bool is_elusive(const struct sock* sk) {
+  // Before Linux 5.15 a socket's cgroup is not to be read, and so no listener is known by it.
+  if (!bpf_core_field_exists(sk->sk_cgrp_data.cgroup)) return true;
   if (BPF_CORE_READ_BITFIELD(&sk->__sk_common, skc_reuseport)) return true;
   if (BPF_CORE_READ_BITFIELD(sk, sk_kern_sock)) return true;
   const struct inet_sock* inet = (const struct inet_sock*)sk;
@@ -431,7 +434,7 @@ static __always_inline void remember_listener(struct bpf_sock* socket, const str
     return;
   }
   struct listener known = {.maker = notes->creator,
-                           .socket = (__u64)sk,
+                           .socket = sk,
                            .cookie = cookie,
                            .cgroup = (__u64)sk->sk_cgrp_data.cgroup,
                            .uid = sk->sk_uid.val};
@@ -466,24 +469,28 @@ static __always_inline void connected(struct bpf_sock_ops* ops, const struct soc
   if (!BPF_CORE_READ_BITFIELD(sk, sk_kern_sock)) bpf_sock_ops_cb_flags_set(ops, 0);
 }
 
-// Whoever listens at a place: a socket that was shut down, or bound to another interface since, has
-// left it.
-static __always_inline const struct listener* listener_at(const struct place* place) {
-  const struct listener* known = bpf_map_lookup_elem(&listeners, place);
-  if (!known) return 0;
-  const struct sock_common* common = (const struct sock_common*)known->socket;
-  if (BPF_CORE_READ(common, skc_state) != TCP_LISTEN) return 0;
-  if ((__u32)BPF_CORE_READ(common, skc_bound_dev_if) != place->interface) return 0;
-  return known;
-}
-
-// As the kernel looks for it: on the interface, else on all. A connection through a listener on all
-// has an interface of its own where its addresses mean nothing without one (fe80::), or in a VRF.
-static __always_inline const struct listener* listener_on(struct place* place) {
-  const struct listener* known = listener_at(place);
-  if (known || place->interface == 0) return known;
-  place->interface = 0;
-  return listener_at(place);
+// Whether a connection came through this listener, kept for this place. Both are in one bucket of
+// bound ports then, in which the kernel lets no two listeners take the same connections.
+static __always_inline bool came_through(const struct sock* sk, const struct listener* listener,
+                                         const struct place* place) {
+  if (listener->uid != sk->sk_uid.val) return false;
+  if (listener->cgroup != (__u64)sk->sk_cgrp_data.cgroup) return false;
+  // It may be let go just now, and its memory be another's: the cookie tells.
+  struct socket_start start = {};
+  bpf_probe_read_kernel(&start, sizeof start, listener->socket);
+  const struct sock_common* now = (const struct sock_common*)&start;
+  if ((__u64)now->skc_cookie.counter != listener->cookie || now->skc_state != TCP_LISTEN)
+    return false;
+  if (now->skc_num != place->port || (__u32)now->skc_bound_dev_if != place->interface) return false;
+  // What [::] accepts for IPv6 alone shares its port with a listener at ::ffff:0.0.0.0.
+  if (BPF_CORE_READ_BITFIELD(now, skc_ipv6only) !=
+      BPF_CORE_READ_BITFIELD(&sk->__sk_common, skc_ipv6only)) {
+    return false;
+  }
+  // An enslaved interface (VRF) has a bucket of its own, and who is bound to it goes first.
+  const struct inet_connection_sock* its = (const struct inet_connection_sock*)listener->socket;
+  const struct inet_connection_sock* ours = (const struct inet_connection_sock*)sk;
+  return BPF_CORE_READ(its, icsk_bind_hash) == BPF_CORE_READ(ours, icsk_bind_hash);
 }
 
 // Who made the listener that a connection came through; nobody where that is not certain.
@@ -499,15 +506,20 @@ static __always_inline const struct event_actor* maker_of(struct bpf_sock* socke
   if (net->bpf.run_array[NETNS_BPF_SK_LOOKUP]) return 0;
   struct place place = {};
   fill_place(&place, sk);
-  const struct listener* listener = listener_on(&place);
-  if (!listener) {
-    fill_place(&place, sk);
-    __builtin_memset(place.address, 0, sizeof place.address);
-    listener = listener_on(&place);
+  // As the kernel looks: the address before the wildcard. A listener at all interfaces has
+  // connections that are bound to one, from link-local addresses and in a VRF.
+  const __u32 interface = place.interface;
+  for (int wildcard = 0; wildcard < 2; ++wildcard) {
+    if (wildcard) __builtin_memset(place.address, 0, sizeof place.address);
+    place.interface = interface;
+    const struct listener* listener = bpf_map_lookup_elem(&listeners, &place);
+    if (listener && came_through(sk, listener, &place)) return &listener->maker;
+    if (interface == 0) continue;
+    place.interface = 0;
+    listener = bpf_map_lookup_elem(&listeners, &place);
+    if (listener && came_through(sk, listener, &place)) return &listener->maker;
   }
-  if (!listener || listener->uid != sk->sk_uid.val) return 0;
-  if (listener->cgroup != (__u64)sk->sk_cgrp_data.cgroup) return 0;
-  return &listener->maker;
+  return 0;
 }
 
 // Reports what nobody does, or nobody who could be told.

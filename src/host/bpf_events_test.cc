@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if.h>
+#include <linux/ipv6.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -223,6 +224,78 @@ TEST_P(BpfEventsTest, WhoWasShutDownNoLongerListensAtItsPlace) {
     ::_exit(::listen(second.get(), 8) == 0 && connect_to(client.get(), server_port) == 0 ? 0 : 2);
   }
   expect_made_by(successor, server_port);
+}
+
+TEST_P(BpfEventsTest, ConnectionsOverIpv4AreNotOfWhoTakesIpv6Alone) {
+  const auto listen_at = [](const char* address, int v6only, uint16_t port) {
+    base::Fd out(::socket(AF_INET6, SOCK_STREAM, 0));
+    sockaddr_in6 place{};
+    place.sin6_family = AF_INET6;
+    place.sin6_port = htons(port);
+    const bool listens =
+        ::inet_pton(AF_INET6, address, &place.sin6_addr) == 1 &&
+        ::setsockopt(out.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) == 0 &&
+        ::bind(out.get(), reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0 &&
+        ::listen(out.get(), 8) == 0;
+    return listens ? std::move(out) : base::Fd();
+  };
+  const uint16_t server_port = 6202;
+  const base::Fd ours = listen_at("::ffff:0.0.0.0", 0, server_port);
+  ASSERT_TRUE(ours.valid());
+  const pid_t other = ::fork();
+  ASSERT_GE(other, 0);
+  if (other == 0) {
+    const base::Fd theirs = listen_at("::", 1, server_port);
+    const base::Fd client = tcp();
+    ::_exit(theirs.valid() && connect_to(client.get(), server_port) == 0 ? 0 : 1);
+  }
+  int status = 1;
+  ASSERT_EQ(::waitpid(other, &status, 0), other);
+  ASSERT_EQ(status, 0);
+  const auto accepted = of(all(), SocketEventKind::kAccepted, server_port);
+  ASSERT_EQ(accepted.size(), 1U);
+  EXPECT_NE(accepted[0].creator.pid, other);
+}
+
+TEST_P(BpfEventsTest, AListenerThatMovedToAnotherInterfaceIsNotKnownByItsOldPlace) {
+  const base::Fd server = listener();
+  const uint16_t server_port = port_of(server.get());
+  ASSERT_EQ(::setsockopt(server.get(), SOL_SOCKET, SO_BINDTODEVICE, "lo", 3), 0);
+  const base::Fd client = tcp();
+  ASSERT_EQ(connect_to(client.get(), server_port), 0);
+  const auto accepted = of(all(), SocketEventKind::kAccepted, server_port);
+  ASSERT_EQ(accepted.size(), 1U);
+  EXPECT_EQ(accepted[0].creator.pid, 0);
+}
+
+TEST_P(BpfEventsTest, KnowsTheMakerOfAListenerThatIsReachedByALinkLocalAddress) {
+  const base::Fd server(::socket(AF_INET6, SOCK_STREAM, 0));
+  ASSERT_EQ(::listen(server.get(), 8), 0);
+  sockaddr_in6 address{};
+  socklen_t length = sizeof address;
+  ASSERT_EQ(::getsockname(server.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+  in6_ifreq request{};
+  ASSERT_EQ(::inet_pton(AF_INET6, "fe80::1", &request.ifr6_addr), 1);
+  request.ifr6_prefixlen = 64;
+  request.ifr6_ifindex = 1;  // lo
+  ASSERT_EQ(::ioctl(server.get(), SIOCSIFADDR, &request), 0);
+  address.sin6_addr = request.ifr6_addr;
+  address.sin6_scope_id = 1;
+  // The kernel lends the address a moment after the call.
+  sockaddr_in6 own = address;
+  own.sin6_port = 0;
+  const base::Fd client(::socket(AF_INET6, SOCK_STREAM, 0));
+  int tries = 10'000;
+  while (::bind(client.get(), reinterpret_cast<const sockaddr*>(&own), length) != 0) {
+    ASSERT_EQ(errno, EADDRNOTAVAIL);
+    ASSERT_GT(--tries, 0);
+    ::usleep(1000);
+  }
+  ASSERT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), length), 0);
+  const auto accepted = of(all(), SocketEventKind::kAccepted, ntohs(address.sin6_port));
+  ASSERT_EQ(accepted.size(), 1U);
+  EXPECT_EQ(model::to_string(accepted[0].local.address), "fe80::1");
+  EXPECT_EQ(accepted[0].creator.pid, ::getpid());
 }
 
 TEST_P(BpfEventsTest, TellsListenersApartThatShareAPlace) {
