@@ -371,7 +371,7 @@ constexpr std::ptrdiff_t kRowsPerChunk = 512;  // little enough to stay in a cor
 /// For each process, whether it holds one of the sockets shown.
 std::vector<bool> find_holding(const Inventory& inventory, const std::vector<uint32_t>& rows) {
   std::vector<bool> holds(inventory.processes.size());
-  if (rows.size() == inventory.sockets.size()) {
+  if (rows.size() == inventory.sockets.size()) {  // all are shown: no need to go socket by socket
     for (const model::Owner& owner : inventory.owners) holds[owner.process] = true;
     return holds;
   }

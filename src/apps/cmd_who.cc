@@ -68,7 +68,8 @@ bool Answer::concerns(const model::Socket& socket) const {
   });
 }
 
-/// What of a pasted text was taken, and what not; "" where nothing was passed over.
+/// What of a pasted text was taken, and what not, and whether its address is ours; "" where there
+/// is nothing to say.
 std::string understood(const PortQuery& query, Context& context) {
   if (query.ignored.empty() && !query.address) return "";
   return ports::understood_in_words(query, context.machine().local_addresses());

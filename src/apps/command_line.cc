@@ -194,7 +194,8 @@ int run_definition(const Definition& definition, std::vector<std::string> argume
   }
   if (const std::string empty = empty_option(app); !empty.empty()) {
     return context.fail(
-        {base::ErrorKind::kUsage, empty + " is followed by an empty value\nSee `twinport " +
+        {base::ErrorKind::kUsage, "the value of " + empty +
+                                      " is empty: give one, or leave it out\nSee `twinport " +
                                       std::string(definition.name) + " --help`."});
   }
   context.json = shared.json;

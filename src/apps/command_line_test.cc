@@ -33,7 +33,7 @@ TEST(CommandLine, RefusesAnEmptyValueRatherThanChangeTheQuestion) {
                                                 {"registry", "import", ""}}) {
     const auto answer = MachineTwin{}.run(words);
     EXPECT_EQ(answer.code, 2) << words[0];
-    EXPECT_NE(answer.err.find("is followed by an empty value"), std::string::npos) << answer.err;
+    EXPECT_NE(answer.err.find("is empty: give one"), std::string::npos) << answer.err;
   }
 }
 

@@ -54,6 +54,13 @@ void add_packages(model::Inventory& inventory, bool verify, Context& context) {
   }
 }
 
+/// `published` counts where the request asks for it.
+void complete(model::Inventory& inventory, Published published, const LookRequest& request,
+              Context& context) {
+  if (request.published) add_published(std::move(published), inventory, context.machine());
+  if (request.packages || request.verify) add_packages(inventory, request.verify, context);
+}
+
 }  // namespace
 
 uint32_t own_namespace(const model::Inventory& inventory) {
@@ -71,18 +78,14 @@ base::Result<model::Inventory> look(const LookRequest& request, Context& context
   };
   auto inventory =
       ports::take_inventory(**source, machine.processes(), request.inventory, meanwhile);
-  if (!inventory) return inventory;
-  if (request.published) add_published(std::move(published), *inventory, machine);
-  if (request.packages || request.verify) add_packages(*inventory, request.verify, context);
+  if (inventory) complete(*inventory, std::move(published), request, context);
   return inventory;
 }
 
 void complete_inventory(model::Inventory& inventory, const LookRequest& request, Context& context) {
-  if (request.published) {
-    Machine& machine = context.machine();
-    add_published(machine.published_ports(own_namespace(inventory)), inventory, machine);
-  }
-  if (request.packages || request.verify) add_packages(inventory, request.verify, context);
+  Published published;
+  if (request.published) published = context.machine().published_ports(own_namespace(inventory));
+  complete(inventory, std::move(published), request, context);
 }
 
 }  // namespace apps

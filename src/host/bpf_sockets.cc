@@ -39,10 +39,11 @@ template <class Ask>
 base::Result<void> ask_all(std::span<const uint64_t> keys, std::unordered_set<uint64_t>& asked,
                            narrowing& wanted, Ask ask) {
   for (const uint64_t key : keys) {
-    if (!asked.insert(key).second) continue;
+    if (asked.contains(key)) continue;
     const int result = ask(key);
     if (result == -E2BIG) return {};
     if (result < 0) return base::fail_errno("note a socket in question in a BPF map", -result);
+    asked.insert(key);  // what the kernel does not remember must not count as asked the next time
   }
   wanted.asked_only = true;
   if (asked.empty()) return {};

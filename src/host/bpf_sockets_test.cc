@@ -4,9 +4,11 @@
 #include <sys/socket.h>
 
 #include <cstring>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "base/fd.h"
 #include "host/bpf_collector.h"
 
 namespace {
@@ -84,6 +86,26 @@ Holding settle(std::optional<uint8_t> before, std::optional<uint8_t> after,
   if (before) findings.before[5].flags = *before;
   if (after) findings.after[5].flags = *after;
   return host::settle(socket, findings);
+}
+
+TEST(BpfSockets, FindWhatWasAskedForOneTooMany) {
+  auto sockets = host::BpfSockets::load(true);
+  if (!sockets) GTEST_SKIP() << sockets.error().message;
+  const base::Fd listener(::socket(AF_INET, SOCK_STREAM, 0));
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  ASSERT_EQ(::getsockopt(listener.get(), SOL_SOCKET, SO_COOKIE, &cookie, &size), 0);
+  // As many as the kernel remembers, of which there are none, and then one that there is.
+  std::vector<uint64_t> cookies;
+  for (uint64_t i = 0; i < 16384; ++i) cookies.push_back((uint64_t{1} << 62U) + i);
+  cookies.push_back(cookie);
+  for (int time = 0; time < 2; ++time) {
+    ASSERT_TRUE(sockets->ask_tables(cookies));
+    host::Evidence evidence;
+    ASSERT_TRUE(sockets->find_in_tables({.tcp = {cookie}, .udp = {}}, evidence, nullptr));
+    EXPECT_TRUE(evidence.contains(cookie)) << time;
+  }
 }
 
 TEST(SecondLook, KnowsTheKernelsOwnByItsMissingFileOrItsMark) {
