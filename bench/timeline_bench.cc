@@ -5,7 +5,8 @@
 //
 //   timeline_bench fill DIR COUNT [SPAN_S [CONNECTIONS_PER_PROCESS]]
 //   timeline_bench look DIR [LOOKS]
-//   timeline_bench together DIR COUNT      a reader in another process looks without a pause
+//   timeline_bench together DIR COUNT      a reader in another process looks without a pause, into
+//                                          another timeline or into the one that is written
 //   timeline_bench plain DIR COUNT [SPAN_S]   the same rows in one table with three indexes
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -328,49 +329,76 @@ void command_look(const std::string& directory, int looks) {
   whole("port 1744", 1744, 10'000);
 }
 
-// One process writes as fast as it can, another looks without a pause; each alone for comparison.
-void command_together(const std::string& directory, int64_t count) {
-  take(base::make_directories(directory));
-  Workload alone(count, static_cast<double>(count) / 50'000, 20);
-  {
-    auto writer = take(disk::SqliteTimelineWriter::open(directory + "/alone", kWallStartUs));
-    print_spent("writer alone", count, fill(*writer, alone));
+// ---- a writer and a reader
+// -----------------------------------------------------------------------
+
+struct Looks {
+  uint64_t count = 0;
+  uint64_t slowest_us = 0;
+  uint64_t all_us = 0;
+};
+
+// Looks without a pause until it is killed.
+[[noreturn]] void look_for_ever(const std::string& directory, volatile Looks& looks) {
+  std::mt19937_64 random(3);
+  for (;;) {
+    auto timeline = take(disk::SqliteTimelineReader::open(directory));
+    const auto status = take(timeline->status());
+    ports::TimelineQuery query;
+    const int64_t at =
+        status.oldest_us +
+        static_cast<int64_t>(
+            random() % 1'000'000 *
+            (static_cast<uint64_t>(status.recorded_until_us - status.oldest_us) / 1'000'000 + 1));
+    query.windows = {{at, at + 1'000'000}};
+    query.port = {kServerPort, kServerPort};
+    const double start = now_s();
+    take(timeline->find(query));
+    const auto took_us = static_cast<uint64_t>((now_s() - start) * 1e6);
+    looks.count = looks.count + 1;
+    if (took_us > looks.slowest_us) looks.slowest_us = took_us;
+    looks.all_us = looks.all_us + took_us;
   }
-  auto writer = take(disk::SqliteTimelineWriter::open(directory + "/together", kWallStartUs));
-  auto* counts = static_cast<volatile uint64_t*>(
-      mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-  const pid_t reader = fork();
-  if (reader == 0) {
-    std::mt19937_64 random(3);
-    while (true) {
-      auto timeline = take(disk::SqliteTimelineReader::open(directory + "/together"));
-      const auto status = take(timeline->status());
-      ports::TimelineQuery query;
-      const int64_t at =
-          status.oldest_us +
-          static_cast<int64_t>(
-              random() % 1'000'000 *
-              (static_cast<uint64_t>(status.recorded_until_us - status.oldest_us) / 1'000'000 + 1));
-      query.windows = {{at, at + 1'000'000}};
-      query.port = {kServerPort, kServerPort};
-      const double start = now_s();
-      take(timeline->find(query));
-      const auto took_us = static_cast<uint64_t>((now_s() - start) * 1e6);
-      counts[0] = counts[0] + 1;
-      if (took_us > counts[1]) counts[1] = took_us;
-      counts[2] = counts[2] + took_us;
-    }
-  }
+}
+
+// Fills a timeline in `directory` while a reader looks into the one in `read`.
+Spent write_beside_reader(const std::string& directory, const std::string& read, int64_t count,
+                          volatile Looks& looks) {
+  auto writer = take(disk::SqliteTimelineWriter::open(directory, kWallStartUs));
   Workload workload(count, static_cast<double>(count) / 50'000, 20);
+  const pid_t reader = fork();
+  if (reader == 0) look_for_ever(read, looks);
   const Spent spent = fill(*writer, workload);
   kill(reader, SIGKILL);
   waitpid(reader, nullptr, 0);
-  print_spent("writer with a reader", count, spent);
-  std::printf("reader meanwhile: %" PRIu64 " looks, mean %.2f ms, max %.2f ms\n", counts[0],
-              static_cast<double>(counts[2]) / 1e3 / static_cast<double>(counts[0]),
-              static_cast<double>(counts[1]) / 1e3);
-  const disk::TimelineFiles files(directory + "/together");
-  std::printf("log afterwards: %.1f MiB\n", static_cast<double>(files.log_bytes()) / (1 << 20));
+  return spent;
+}
+
+// One process writes as fast as it can, another looks without a pause: into another timeline, which
+// shows what any busy neighbour costs the writer, or into this one, in turn.
+void command_together(const std::string& directory, int64_t count) {
+  constexpr int kRounds = 5;
+  take(base::make_directories(directory));
+  const std::string other = directory + "/other";
+  {
+    auto writer = take(disk::SqliteTimelineWriter::open(other, kWallStartUs));
+    Workload workload(count, static_cast<double>(count) / 50'000, 20);
+    print_spent("writer alone", count, fill(*writer, workload));
+  }
+  auto* looks = static_cast<volatile Looks*>(
+      mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string own = directory + "/round" + std::to_string(round);
+    print_spent("writer beside a reader of another timeline", count,
+                write_beside_reader(own + "a", other, count, *looks));
+    print_spent("writer beside a reader of its own", count,
+                write_beside_reader(own + "b", own + "b", count, *looks));
+    std::printf("log afterwards: %.1f MiB\n",
+                static_cast<double>(disk::TimelineFiles(own + "b").log_bytes()) / (1 << 20));
+  }
+  std::printf("readers: %" PRIu64 " looks, mean %.2f ms, max %.2f ms\n", looks->count,
+              static_cast<double>(looks->all_us) / 1e3 / static_cast<double>(looks->count),
+              static_cast<double>(looks->slowest_us) / 1e3);
 }
 
 // ---- for comparison: a row with everything in it, and an index for each thing one may ask by ----
