@@ -4,9 +4,15 @@
 #include <sys/socket.h>
 
 #include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "base/text.h"
 
 namespace {
 
@@ -164,6 +170,67 @@ TEST(EventRecord, RefusesFieldsThatCannotBeTrue) {
   EXPECT_TRUE(refused([](auto& r) { r.socket.flags = 3; }));
   EXPECT_TRUE(refused([](auto& r) { r.socket.error = 5000; }));
   EXPECT_FALSE(refused([](auto&) {}));
+}
+
+// The golden file: bytes as a kernel wrote them, in hexadecimal, one record a line, each followed
+// by what they mean. Made on little-endian amd64; the layout is the same on every such machine.
+std::vector<std::byte> parse_hex(std::string_view text) {
+  std::vector<std::byte> out;
+  for (size_t i = 0; i + 1 < text.size(); i += 2) {
+    out.push_back(static_cast<std::byte>(*base::parse_number<uint8_t>(text.substr(i, 2), 16)));
+  }
+  return out;
+}
+
+void describe(std::ostream& out, const char* who, const model::Actor& actor) {
+  if (actor.pid == 0) return;
+  out << ' ' << who << ' ' << actor.pid << " start " << actor.start_time_ns << " uid " << actor.uid
+      << " cgroup " << actor.cgroup_id << " (" << actor.command.data() << ')';
+}
+
+std::string describe(const model::Event& event) {
+  static constexpr const char* kSocketEvents[] = {
+      "?",        "bound",  "listening",      "connected",
+      "accepted", "closed", "connect-failed", "bind-failed"};
+  static constexpr const char* kProcessEvents[] = {"?", "fork", "exec", "exit"};
+  std::ostringstream out;
+  if (const auto* socket = std::get_if<model::SocketEvent>(&event)) {
+    out << kSocketEvents[static_cast<int>(socket->kind)] << ' '
+        << model::protocol_name(socket->protocol) << ' ' << model::to_string(socket->local) << ' '
+        << model::to_string(socket->remote) << " at " << socket->time_ns << " netns "
+        << socket->netns << " if " << socket->interface << " cookie " << socket->cookie
+        << " created " << socket->created_ns << " error " << socket->error << " bytes "
+        << socket->totals.bytes_sent << '/' << socket->totals.bytes_received << " rtt "
+        << socket->totals.rtt_us << " retransmits " << socket->totals.retransmits;
+    describe(out, "actor", socket->actor);
+    describe(out, "creator", socket->creator);
+  } else if (const auto* reset = std::get_if<model::ResetEvent>(&event)) {
+    out << "reset " << model::to_string(reset->local) << ' ' << model::to_string(reset->remote)
+        << " at " << reset->time_ns << " netns " << reset->netns;
+  } else if (const auto* process = std::get_if<model::ProcessEvent>(&event)) {
+    out << kProcessEvents[static_cast<int>(process->kind)] << " at " << process->time_ns
+        << " parent " << process->parent_pid << " start " << process->parent_start_time_ns;
+    describe(out, "process", process->process);
+    out << ' ' << process->exe;
+  }
+  return out.str();
+}
+
+TEST(EventRecord, ReadsTheGoldenFile) {
+  std::ifstream file(TWINPORT_SOURCE_DIR "/tests/golden/event_record.txt");
+  ASSERT_TRUE(file);
+  std::string line;
+  int records = 0;
+  while (std::getline(file, line)) {
+    if (line.empty() || line.starts_with('#')) continue;
+    const std::vector<std::byte> stored = parse_hex(line);
+    const auto event = format::read_event(stored);
+    ASSERT_TRUE(event) << line;
+    ASSERT_TRUE(std::getline(file, line));
+    EXPECT_EQ(describe(*event), line);
+    ++records;
+  }
+  EXPECT_GE(records, 16);
 }
 
 }  // namespace
