@@ -134,7 +134,7 @@ PageSection programs_section(const EphemeralUse& use, unsigned top) {
   }
   if (use.unnamed_sockets > 0) {
     section.point(counted(use.unnamed_sockets, "socket") +
-                  " whose program we may not see (root may see more).");
+                  " whose program is out of our sight (root may see more).");
   }
   return section;
 }

@@ -112,7 +112,7 @@ std::string unnamed(Holding holding) {
     case Holding::kKernel:
       return "The kernel itself";
     case Holding::kHidden:
-      return "A program that we may not see";
+      return "Somebody out of our sight";
     case Holding::kNoDescriptor:
       return "A program that keeps it outside its table of open files";
     case Holding::kOwned:

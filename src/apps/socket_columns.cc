@@ -373,7 +373,7 @@ std::string_view holding_in_words(model::Holding holding, bool caller_is_root) {
     case model::Holding::kNoDescriptor:
       return "no descriptor";
     case model::Holding::kHidden:
-      return caller_is_root ? "hidden from us" : "needs root";
+      return caller_is_root ? "out of sight" : "needs root";
     case model::Holding::kVanished:
       return "just closed";
   }

@@ -45,7 +45,8 @@ enum class Holding : uint8_t {
   kOrphaned,      ///< the program closed it; the kernel is still finishing the connection
   kKernel,        ///< opened by the kernel itself (NFS, VXLAN, WireGuard, ...)
   kNoDescriptor,  ///< alive with a file, but in no descriptor table: in flight or held by io_uring
-  kHidden,        ///< there is a holder, but our rights do not let us see whose descriptor it is
+  kHidden,        ///< it has a file that no process in sight holds, and some process hides its own:
+                  ///< either that one holds it, or it is as kNoDescriptor says
   kVanished,      ///< it was gone when we looked for its holder
 };
 std::string_view holding_name(Holding holding);  ///< JSON word: "owned", "time-wait", ...

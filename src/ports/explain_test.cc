@@ -86,12 +86,49 @@ TEST_F(Explain, JoinsTcpAndUdpOfOneServer) {
             "named (pid 5) listens on port 53 (TCP and UDP), open");
 }
 
-TEST_F(Explain, AHiddenOwnerIsSaidToBeHidden) {
+TEST_F(Explain, AHiddenOwnerIsSaidToBeOutOfSight) {
   world.sockets.listen(Protocol::kTcp, "0.0.0.0:2024");
   world.sockets.raw.report.processes_hidden = 1;
   const Explanation out = explain(2024);
-  EXPECT_EQ(out.headline.substr(0, 29), "A program that we may not see");
+  EXPECT_EQ(out.headline.substr(0, 25), "Somebody out of our sight");
   EXPECT_TRUE(out.needs_attention());
+}
+
+// However many processes are kept from us: these belong to none.
+TEST_F(Explain, WhatTheKernelItselfHoldsIsNeverCalledOutOfSight) {
+  const std::vector<std::pair<SocketState, model::Holding>> cases{
+      {SocketState::kTimeWait, model::Holding::kTimeWait},
+      {SocketState::kSynReceived, model::Holding::kHandshake},
+      {SocketState::kNewSynReceived, model::Holding::kHandshake},
+      {SocketState::kEstablished, model::Holding::kNotAccepted},
+      {SocketState::kCloseWait, model::Holding::kNotAccepted},
+      {SocketState::kSynSent, model::Holding::kOrphaned},
+      {SocketState::kFinWait1, model::Holding::kOrphaned},
+      {SocketState::kFinWait2, model::Holding::kOrphaned},
+      {SocketState::kLastAck, model::Holding::kOrphaned},
+      {SocketState::kClosing, model::Holding::kOrphaned},
+  };
+  world.sockets.raw.report.processes_hidden = 3;
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const std::string local = "10.0.0.5:" + std::to_string(40000 + i);
+    world.sockets.add(Protocol::kTcp, local, cases[i].first, "192.0.2.1:443").inode = 0;
+  }
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const Explanation out = explain(static_cast<uint16_t>(40000 + i));
+    ASSERT_EQ(out.holds.size(), 1U);
+    EXPECT_EQ(out.holds.front().holding, cases[i].second) << i;
+    EXPECT_EQ(out.headline.find("sight"), std::string::npos) << out.headline;
+    EXPECT_FALSE(has_unnamed_holder(out)) << i;
+  }
+}
+
+// Not so of a connection that is being made: its program holds it from the first packet on.
+TEST_F(Explain, AConnectThatIsUnderWayHasItsProgram) {
+  world.processes.add(7, "curl");
+  world.sockets.add(Protocol::kTcp, "10.0.0.5:40000", SocketState::kSynSent, "192.0.2.1:443");
+  world.sockets.hold(7, 3);
+  world.sockets.raw.report.processes_hidden = 3;
+  EXPECT_EQ(explain(40000).headline.substr(0, 12), "curl (pid 7)");
 }
 
 TEST_F(Explain, OnlyClosedConnectionsHoldNothing) {

@@ -14,6 +14,7 @@ namespace {
 using model::Holding;
 using model::Protocol;
 
+constexpr std::string_view kOutOfSight = "somebody out of our sight";
 constexpr size_t kProgramsNamed = 2;
 constexpr size_t kSoftwareNamed = 3;
 
@@ -50,7 +51,7 @@ std::vector<std::string> subjects_of(const Holds& holds) {
   }
   for (const Hold* hold : holds) {
     if (hold->holding == Holding::kKernel) add("the kernel itself");
-    if (hold->holding == Holding::kHidden) add("a program that we may not see");
+    if (hold->holding == Holding::kHidden) add(std::string(kOutOfSight));
     if (hold->holding == Holding::kNoDescriptor || hold->holding == Holding::kUnknown) {
       add("a program that cannot be named");
     }
@@ -86,7 +87,9 @@ std::string reach_in_words(const Holds& holds) {
 
 std::string capital(std::string text) {
   // Names of programs keep their own case; only our own words begin a sentence.
-  if (text.starts_with("the ") || text.starts_with("a ")) text[0] = static_cast<char>(text[0] - 32);
+  const bool ours =
+      text.starts_with("the ") || text.starts_with("a ") || text.starts_with(kOutOfSight);
+  if (ours) text[0] = static_cast<char>(text[0] - 32);
   return text;
 }
 

@@ -65,18 +65,22 @@ void Judge::judge_holding(const Hold& hold) {
   switch (hold.holding) {
     case Holding::kHidden:
       if (context_.caller_is_root) {
+        // As long as one process keeps its descriptors from us, that nobody's descriptor leads to
+        // the socket cannot be told either.
         missing("owner-hidden",
-                "A program holds " + what(hold) + ", and not even root is shown which: " +
+                "No process in sight holds " + what(hold) +
+                    ": one of those does that this system "
+                    "hides even from root" +
                     (context_.processes_hidden > 0
-                         ? counted(context_.processes_hidden, "process", "processes") +
-                               " here keep their open files from us."
-                         : std::string("it is outside what this system shows us.")));
+                         ? " (" + counted(context_.processes_hidden, "process", "processes") + ")"
+                         : std::string()) +
+                    ", or it is on its way between processes or kept by io_uring.");
         step(
             "Look from outside: on the host of this container, or as the guard (sandbox, security "
-            "module) that hides those processes.");
+            "module) that hides processes here.");
       } else {
         missing("owner-hidden",
-                "A program of another user holds " + what(hold) + ", and only root may see which.");
+                "No program of yours holds " + what(hold) + ", and only root may see whose it is.");
         step("Run it again as root.", "sudo twinport explain " + std::to_string(facts_.port));
       }
       return;

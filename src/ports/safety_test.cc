@@ -329,6 +329,17 @@ TEST_F(Safety, RootIsNotToldToBecomeRoot) {
   for (const auto& step : judge(2024).next_steps) EXPECT_EQ(step.command, "");
 }
 
+TEST_F(Safety, OutOfSightMayAlsoMeanThatNoProcessHasItInItsTable) {
+  world.sockets.listen(Protocol::kTcp, "127.0.0.1:2024");
+  world.sockets.raw.report.processes_hidden = 1;
+  context.processes_hidden = 1;
+  const Assessment out = judge(2024);
+  ASSERT_NE(find(out, "owner-hidden"), nullptr);
+  EXPECT_EQ(find(out, "owner-hidden")->sentence,
+            "No process in sight holds a listener: one of those does that this system hides even "
+            "from root (1 process), or it is on its way between processes or kept by io_uring.");
+}
+
 TEST_F(Safety, AVisibleNameWithAHiddenProgramFileIsCannotTell) {
   context.caller_is_root = false;
   auto& process = listener("0.0.0.0:22", "sshd");
