@@ -1,0 +1,51 @@
+// DirectoryStore: a BlobStore in a directory. An object is written beside the others, synced, and
+// renamed into its place; barrier() syncs the directories. Large objects pass by the page cache
+// where the file system can: a backup should not push out what the machine works with.
+#pragma once
+
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "base/fd.h"
+#include "repo/blob_store.h"
+
+namespace disk {
+
+class DirectoryStore final : public repo::BlobStore {
+ public:
+  /// An existing directory.
+  static base::Result<std::unique_ptr<DirectoryStore>> open(const std::string& path);
+  /// Makes it and its parents where they are missing; one with foreign files in it is refused.
+  static base::Result<std::unique_ptr<DirectoryStore>> create(const std::string& path);
+
+  DirectoryStore(std::string path, base::Fd root);
+
+  base::Result<void> put(const std::string& name, std::string_view bytes) override;
+  base::Result<bool> put_if_absent(const std::string& name, std::string_view bytes) override;
+  base::Result<std::string> get(const std::string& name, size_t largest) override;
+  base::Result<void> get_range(const std::string& name, uint64_t offset,
+                               std::span<char> out) override;
+  base::Result<repo::BlobView> map(const std::string& name) override;
+  base::Result<std::vector<repo::BlobInfo>> list(const std::string& folder) override;
+  base::Result<void> remove(const std::string& name) override;
+  base::Result<void> barrier() override;
+  [[nodiscard]] std::string description() const override { return path_; }
+
+ private:
+  base::Result<base::Fd> open_for_reading(const std::string& name) const;
+  /// Writes and syncs a file of incoming/ and answers its name.
+  base::Result<std::string> write_incoming(std::string_view bytes);
+  base::Result<void> make_parent(const std::string& name);
+  std::unexpected<base::Error> failed(const char* tried, const std::string& name,
+                                      int error_number) const;
+
+  const std::string path_;
+  const base::Fd root_;
+  const std::string writer_;  ///< names of our incoming files begin with it
+  std::mutex mutex_;          ///< guards all below
+  uint64_t next_incoming_ = 0;
+  std::set<std::string> unsynced_;  ///< directories
+};
+
+}  // namespace disk

@@ -1,0 +1,70 @@
+// BlobStore: write-once objects under names, wherever they are kept: a directory
+// (disk/directory_store.h), memory (testkit/memory_store.h), later an appliance or an object store.
+// Names are a few parts of lower-case letters, digits and '-', joined by '/'. All calls may come
+// from any thread, at the same time. One contract suite holds all stores to what is said here:
+// testkit/blob_store_contract.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace repo {
+
+/// An object in memory, or mapped; good as long as it lives, whatever becomes of the store.
+class BlobView {
+ public:
+  BlobView() = default;
+  BlobView(std::string_view bytes, std::shared_ptr<const void> owner)
+      : bytes_(bytes), owner_(std::move(owner)) {}
+  [[nodiscard]] std::string_view bytes() const { return bytes_; }
+
+ private:
+  std::string_view bytes_;
+  std::shared_ptr<const void> owner_;
+};
+
+struct BlobInfo {
+  std::string name;
+  uint64_t size = 0;
+
+  friend bool operator==(const BlobInfo&, const BlobInfo&) = default;
+};
+
+class BlobStore {
+ public:
+  BlobStore() = default;
+  BlobStore(const BlobStore&) = delete;
+  BlobStore& operator=(const BlobStore&) = delete;
+  virtual ~BlobStore() = default;
+
+  /// Makes the object, or replaces it, in one step: readers see all of the old or all of the new.
+  /// It need not survive a power failure before the next barrier().
+  virtual base::Result<void> put(const std::string& name, std::string_view bytes) = 0;
+  /// The same where there is none yet; false = there is, and it stays as it was.
+  virtual base::Result<bool> put_if_absent(const std::string& name, std::string_view bytes) = 0;
+  /// All of it, for small objects; a larger one is kCorrupt, none is kNotFound.
+  virtual base::Result<std::string> get(const std::string& name, size_t largest) = 0;
+  /// Fills `out` from `offset` on; an object that ends before is kCorrupt.
+  virtual base::Result<void> get_range(const std::string& name, uint64_t offset,
+                                       std::span<char> out) = 0;
+  /// All of it, without reading it now where that can be.
+  virtual base::Result<BlobView> map(const std::string& name) = 0;
+  /// Objects whose names begin with `folder` and '/', by name. What is being written is not there.
+  virtual base::Result<std::vector<BlobInfo>> list(const std::string& folder) = 0;
+  /// None there is success.
+  virtual base::Result<void> remove(const std::string& name) = 0;
+  /// Returns when every put() that returned before would survive a power failure. After an error
+  /// nothing is known of them: write again, from the source.
+  virtual base::Result<void> barrier() = 0;
+
+  /// How errors call the store: "the repository /backup".
+  [[nodiscard]] virtual std::string description() const = 0;
+};
+
+}  // namespace repo

@@ -1,0 +1,143 @@
+#include "repo/chunk_reader.h"
+
+#include <algorithm>
+
+#include "format/pack.h"
+
+namespace repo {
+namespace {
+
+constexpr size_t kPackOutlinesMost = 48;
+
+}  // namespace
+
+base::Result<std::unique_ptr<ChunkReader>> ChunkReader::open(const Repository& repository,
+                                                             size_t cache_bytes) {
+  auto indexes = IndexSet::load(repository.store());
+  if (!indexes) return std::unexpected(indexes.error());
+  return std::make_unique<ChunkReader>(repository, std::move(*indexes), cache_bytes);
+}
+
+std::optional<ChunkPlace> ChunkReader::locate(const model::ChunkId& id) {
+  const std::scoped_lock lock(mutex_);
+  if (const auto found = indexes_.find(id)) return found;
+  if (looked_for_unknown_packs_) return std::nullopt;
+  // An index may be lost or not be written yet; packs say themselves what is in them.
+  looked_for_unknown_packs_ = true;
+  const auto unknown = indexes_.unknown_packs(repository_.store());
+  if (!unknown) return std::nullopt;
+  for (const BlobInfo& object : *unknown) {
+    const auto name = name_of_object(object.name);
+    if (const auto outline = read_pack_outline(repository_.store(), *name, object.size))
+      indexes_.add(*outline);
+  }
+  return indexes_.find(id);
+}
+
+bool ChunkReader::contains(const model::ChunkId& id) { return locate(id).has_value(); }
+
+base::Result<std::shared_ptr<const ChunkReader::Pack>> ChunkReader::pack(
+    const model::PackPlace& place) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (const auto found = packs_.find(place.name); found != packs_.end()) return found->second;
+  }
+  auto outline = read_pack_outline(repository_.store(), place.name, place.size);
+  if (!outline) return std::unexpected(outline.error());
+  const auto header = format::decode_pack_header(outline->header);
+  if (!header || header->repository != repository_.config().repository) {
+    return base::fail(base::ErrorKind::kCorrupt,
+                      pack_object(place.name) + " is of another repository");
+  }
+  auto made = std::make_shared<Pack>();
+  made->session_key =
+      derive_key(repository_.keys().data, base::as_text(header->salt), "twinport 1 session");
+  made->outline = std::move(*outline);
+  const std::scoped_lock lock(mutex_);
+  if (packs_.try_emplace(place.name, made).second) {
+    pack_uses_.push_front(place.name);
+    if (pack_uses_.size() > kPackOutlinesMost) {
+      packs_.erase(pack_uses_.back());
+      pack_uses_.pop_back();
+    }
+  }
+  return made;
+}
+
+void ChunkReader::keep(const Place& place, const std::shared_ptr<const SegmentContents>& contents) {
+  const std::scoped_lock lock(mutex_);
+  if (segments_.contains(place)) return;
+  uses_.push_front(place);
+  segments_.emplace(place, CachedSegment{.contents = contents, .use = uses_.begin()});
+  cached_bytes_ += contents->bytes.size();
+  while (cached_bytes_ > cache_bytes_ && uses_.size() > 1) {
+    const auto oldest = segments_.find(uses_.back());
+    cached_bytes_ -= oldest->second.contents->bytes.size();
+    segments_.erase(oldest);
+    uses_.pop_back();
+  }
+}
+
+base::Result<ChunkReader::Opened> ChunkReader::open_segment_of(const model::ChunkId& id,
+                                                               const ChunkPlace& place) {
+  auto of = pack(place.pack);
+  if (!of) return std::unexpected(of.error());
+  Opened out{.pack = *of, .entry = nullptr, .contents = nullptr};
+  const auto& segments = out.pack->outline.segments;
+  const auto entry =
+      std::ranges::lower_bound(segments, place.offset, {}, &model::SegmentEntry::offset);
+  const std::string object = pack_object(place.pack.name);
+  if (entry == segments.end() || entry->offset != place.offset ||
+      place.ordinal >= entry->chunks.size() || entry->chunks[place.ordinal].id != id) {
+    return base::fail(base::ErrorKind::kCorrupt, "the index is wrong: chunk " +
+                                                     model::to_hex(id.text()) +
+                                                     " is not where it says, in " + object);
+  }
+  out.entry = &*entry;
+  const Place key(place.pack.name, place.offset);
+  {
+    const std::scoped_lock lock(mutex_);
+    if (const auto found = segments_.find(key); found != segments_.end()) {
+      uses_.splice(uses_.begin(), uses_, found->second.use);
+      out.contents = found->second.contents;
+      return out;
+    }
+  }
+  std::string stored(entry->stored, '\0');
+  if (auto read = repository_.store().get_range(object, entry->offset, stored); !read)
+    return std::unexpected(read.error());
+  Sealer sealer(out.pack->session_key);
+  auto contents = open_segment(sealer, out.pack->outline.header, *entry, stored);
+  if (!contents) {
+    return base::fail(contents.error().kind, object + " at " + std::to_string(entry->offset) + " " +
+                                                 contents.error().message);
+  }
+  out.contents = std::make_shared<const SegmentContents>(std::move(*contents));
+  keep(key, out.contents);
+  return out;
+}
+
+base::Result<ChunkView> ChunkReader::read(const model::ChunkId& id) {
+  const auto place = locate(id);
+  if (!place) {
+    return base::fail(base::ErrorKind::kNotFound,
+                      "chunk " + model::to_hex(id.text()) + " is nowhere in the repository");
+  }
+  auto opened = open_segment_of(id, *place);
+  if (!opened) return std::unexpected(opened.error());
+  return ChunkView(opened->contents, place->ordinal);
+}
+
+base::Result<TreeChunk> ChunkReader::read_tree(const model::ChunkId& id) {
+  const auto place = locate(id);
+  if (!place) {
+    return base::fail(base::ErrorKind::kNotFound,
+                      "tree " + model::to_hex(id.text()) + " is nowhere in the repository");
+  }
+  auto opened = open_segment_of(id, *place);
+  if (!opened) return std::unexpected(opened.error());
+  return TreeChunk{.content = std::string(opened->contents->chunk(place->ordinal)),
+                   .references = opened->entry->chunks[place->ordinal].references};
+}
+
+}  // namespace repo

@@ -1,0 +1,83 @@
+// ChunkReader: chunks by id. Segments that were opened lately stay in memory, so reading in the
+// order in which things were written opens each segment once. Any thread.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "repo/index_set.h"
+#include "repo/repository.h"
+#include "repo/segment.h"
+
+namespace repo {
+
+/// A chunk's content; good as long as the view lives.
+class ChunkView {
+ public:
+  ChunkView(std::shared_ptr<const SegmentContents> segment, size_t ordinal)
+      : segment_(std::move(segment)), ordinal_(ordinal) {}
+  [[nodiscard]] std::string_view content() const { return segment_->chunk(ordinal_); }
+
+ private:
+  std::shared_ptr<const SegmentContents> segment_;
+  size_t ordinal_;
+};
+
+/// A tree chunk with what it refers to.
+struct TreeChunk {
+  std::string content;
+  std::vector<model::ChunkId> references;
+};
+
+class ChunkReader {
+ public:
+  /// `cache_bytes`: of opened segments.
+  static base::Result<std::unique_ptr<ChunkReader>> open(const Repository& repository,
+                                                         size_t cache_bytes = 32U << 20);
+  ChunkReader(const Repository& repository, IndexSet indexes, size_t cache_bytes)
+      : repository_(repository), indexes_(std::move(indexes)), cache_bytes_(cache_bytes) {}
+
+  /// kNotFound: nothing in the repository has it. kCorrupt: it is damaged; says where.
+  base::Result<ChunkView> read(const model::ChunkId& id);
+  base::Result<TreeChunk> read_tree(const model::ChunkId& id);
+  bool contains(const model::ChunkId& id);
+
+ private:
+  struct Pack {
+    PackOutline outline;
+    SecretKey session_key;
+  };
+  using Place = std::pair<model::ChunkId, uint32_t>;
+  struct CachedSegment {
+    std::shared_ptr<const SegmentContents> contents;
+    std::list<Place>::iterator use;
+  };
+  struct Opened {
+    std::shared_ptr<const Pack> pack;
+    const model::SegmentEntry* entry = nullptr;
+    std::shared_ptr<const SegmentContents> contents;
+  };
+
+  std::optional<ChunkPlace> locate(const model::ChunkId& id);
+  base::Result<std::shared_ptr<const Pack>> pack(const model::PackPlace& place);
+  base::Result<Opened> open_segment_of(const model::ChunkId& id, const ChunkPlace& place);
+  void keep(const Place& place, const std::shared_ptr<const SegmentContents>& contents);
+
+  const Repository& repository_;
+  IndexSet indexes_;
+  size_t cache_bytes_;
+  std::mutex mutex_;  ///< guards all below, and indexes_
+  bool looked_for_unknown_packs_ = false;
+  std::map<model::ChunkId, std::shared_ptr<const Pack>> packs_;
+  std::list<model::ChunkId> pack_uses_;
+  std::map<Place, CachedSegment> segments_;
+  std::list<Place> uses_;  ///< latest first
+  size_t cached_bytes_ = 0;
+};
+
+}  // namespace repo

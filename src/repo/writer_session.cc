@@ -1,0 +1,240 @@
+#include "repo/writer_session.h"
+
+#include <algorithm>
+
+#include "base/random.h"
+#include "format/pack.h"
+
+namespace repo {
+namespace {
+
+// A segment ends early where its table would grow beyond what readers should hold in memory.
+constexpr size_t kSegmentReferencesMost = 32768;
+
+size_t kind_number(model::ChunkKind kind) { return kind == model::ChunkKind::kData ? 0 : 1; }
+
+}  // namespace
+
+base::Result<std::unique_ptr<WriterSession>> WriterSession::begin(Repository& repository,
+                                                                  const WriterOptions& options) {
+  auto indexes = IndexSet::load(repository.store());
+  if (!indexes) return std::unexpected(indexes.error());
+  auto session = std::make_unique<WriterSession>(repository, std::move(*indexes), options);
+  const auto unknown = session->indexes_.unknown_packs(repository.store());
+  if (!unknown) return std::unexpected(unknown.error());
+  for (const BlobInfo& object : *unknown) {
+    if (auto taken = session->take_up(object); !taken) return std::unexpected(taken.error());
+  }
+  return session;
+}
+
+WriterSession::WriterSession(Repository& repository, IndexSet indexes, const WriterOptions& options)
+    : repository_(repository), indexes_(std::move(indexes)), options_(options) {
+  base::fill_random(salt_);
+  session_key_ = derive_key(repository.keys().data, base::as_text(salt_), "twinport 1 session");
+  for (const auto kind : {model::ChunkKind::kData, model::ChunkKind::kTree}) {
+    headers_[kind_number(kind)] = format::encode_pack_header(
+        {.kind = kind, .repository = repository.config().repository, .salt = salt_});
+  }
+  for (unsigned i = 0; i < std::max(1U, options.workers); ++i)
+    workers_.emplace_back([this] { work(); });
+}
+
+WriterSession::~WriterSession() {
+  {
+    const std::scoped_lock lock(mutex_);
+    ending_ = true;
+    jobs_.clear();
+  }
+  job_ready_.notify_all();
+}
+
+base::Result<void> WriterSession::take_up(const BlobInfo& object) {
+  const auto name = name_of_object(object.name);
+  if (object.size > format::kPackLargest) return {};
+  std::string bytes(object.size, '\0');
+  if (!repository_.store().get_range(object.name, 0, bytes)) return {};
+  // A pack that a crash tore is garbage, as is one of another key.
+  if (base::blake3(bytes) != name->bytes) return {};
+  auto outline = read_pack_outline(repository_.store(), *name, object.size);
+  const auto header = format::decode_pack_header(
+      std::string_view(bytes).substr(0, std::min(bytes.size(), format::kPackHeaderSize)));
+  if (!outline || !header || header->repository != repository_.config().repository) return {};
+  // Whoever wrote it may have died before its barrier; ours covers what we write.
+  if (auto put = repository_.store().put(object.name, bytes); !put) return put;
+  for (const model::SegmentEntry& segment : outline->segments) {
+    for (const model::PackedChunk& chunk : segment.chunks) session_ids_.insert(chunk.id);
+  }
+  const std::scoped_lock lock(mutex_);
+  record(*outline);
+  return {};
+}
+
+bool WriterSession::has(const model::ChunkId& id) const {
+  return session_ids_.contains(id) || indexes_.find(id).has_value();
+}
+
+base::Result<model::ChunkId> WriterSession::add(model::ChunkKind kind, std::string_view content,
+                                                std::vector<model::ChunkId> references) {
+  const model::ChunkId id = repository_.chunk_id(kind, content, references);
+  if (has(id)) return id;
+  OpenSegment& segment = open_segment(kind);
+  size_t references_before = 0;
+  for (const model::PackedChunk& chunk : segment.chunks)
+    references_before += chunk.references.size();
+  if (!segment.chunks.empty() &&
+      (segment.contents.size() + content.size() > repository_.config().sizes.segment ||
+       segment.chunks.size() >= format::kSegmentChunksMost ||
+       references_before + references.size() > kSegmentReferencesMost)) {
+    dispatch(kind);
+  }
+  if (segment.contents.capacity() == 0)
+    segment.contents.reserve(repository_.config().sizes.segment);
+  segment.contents += content;
+  segment.lengths.push_back(static_cast<uint32_t>(content.size()));
+  segment.chunks.push_back({.id = id, .references = std::move(references)});
+  session_ids_.insert(id);
+  added_bytes_ += content.size();
+  const std::scoped_lock lock(mutex_);
+  if (error_) return std::unexpected(*error_);
+  return id;
+}
+
+void WriterSession::dispatch(model::ChunkKind kind) {
+  Job job{.kind = kind, .segment = std::exchange(open_segment(kind), {})};
+  std::unique_lock lock(mutex_);
+  job_taken_.wait(lock, [&] { return jobs_.size() < workers_.size() + 2 || error_; });
+  if (error_) return;
+  jobs_.push_back(std::move(job));
+  lock.unlock();
+  job_ready_.notify_one();
+}
+
+void WriterSession::work() {
+  SegmentMaker maker(session_key_, options_.compression_level);
+  std::unique_lock lock(mutex_);
+  while (true) {
+    job_ready_.wait(lock, [&] { return ending_ || !jobs_.empty(); });
+    if (jobs_.empty()) return;
+    Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    ++jobs_at_work_;
+    const uint64_t counter = next_counter_++;
+    lock.unlock();
+    job_taken_.notify_one();
+    auto sealed = maker.seal(headers_[kind_number(job.kind)], counter, job.segment);
+    job.segment = {};
+    if (sealed) {
+      append(job.kind, std::move(*sealed));
+    } else {
+      set_error(sealed.error());
+    }
+    lock.lock();
+    --jobs_at_work_;
+    job_taken_.notify_all();
+  }
+}
+
+void WriterSession::append(model::ChunkKind kind, SealedSegment sealed) {
+  std::optional<OpenPack> full;
+  {
+    const std::scoped_lock lock(mutex_);
+    OpenPack& pack = open_pack(kind);
+    const size_t target = repository_.config().sizes.pack;
+    if (!pack.segments.empty() && pack.bytes.size() + sealed.bytes.size() > target)
+      full = std::exchange(pack, {});
+    if (pack.segments.empty()) {
+      if (kind == model::ChunkKind::kData) pack.bytes.reserve(target);
+      pack.header = headers_[kind_number(kind)];
+      pack.bytes += pack.header;
+    }
+    sealed.entry.offset = static_cast<uint32_t>(pack.bytes.size());
+    pack.bytes += sealed.bytes;
+    pack.segments.push_back(std::move(sealed.entry));
+  }
+  if (!full) return;
+  if (auto written = write_pack(std::move(*full)); !written) set_error(written.error());
+}
+
+base::Result<void> WriterSession::write_pack(OpenPack pack) {
+  const std::string end = format::encode_pack_end(pack.header, pack.segments);
+  pack.bytes += end;
+  PackOutline outline;
+  outline.place = {.name = {base::blake3(pack.bytes)},
+                   .size = static_cast<uint32_t>(pack.bytes.size()),
+                   .directory_size = static_cast<uint32_t>(end.size() - format::kPackTrailerSize)};
+  outline.segments = std::move(pack.segments);
+  if (auto put = repository_.store().put(pack_object(outline.place.name), pack.bytes); !put)
+    return put;
+  const std::scoped_lock lock(mutex_);
+  record(outline);
+  stored_bytes_ += pack.bytes.size();
+  return {};
+}
+
+void WriterSession::record(const PackOutline& outline) {
+  const auto number = static_cast<uint32_t>(packs_.size());
+  packs_.push_back(outline.place);
+  for (const model::SegmentEntry& segment : outline.segments) {
+    for (size_t i = 0; i < segment.chunks.size(); ++i) {
+      entries_.push_back({.id = segment.chunks[i].id,
+                          .pack = number,
+                          .offset = segment.offset,
+                          .stored = segment.stored,
+                          .ordinal = static_cast<uint16_t>(i)});
+    }
+  }
+}
+
+void WriterSession::set_error(const base::Error& error) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!error_) error_ = error;
+    jobs_.clear();
+  }
+  job_taken_.notify_all();
+}
+
+uint64_t WriterSession::stored_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  return stored_bytes_;
+}
+
+base::Result<void> WriterSession::finish_packs() {
+  for (const auto kind : {model::ChunkKind::kData, model::ChunkKind::kTree}) {
+    if (!open_segment(kind).chunks.empty()) dispatch(kind);
+  }
+  {
+    std::unique_lock lock(mutex_);
+    job_taken_.wait(lock, [&] { return error_ || (jobs_.empty() && jobs_at_work_ == 0); });
+    if (error_) return std::unexpected(*error_);
+  }
+  for (OpenPack& pack : open_packs_) {
+    if (pack.segments.empty()) continue;
+    if (auto written = write_pack(std::exchange(pack, {})); !written) return written;
+  }
+  return {};
+}
+
+base::Result<void> WriterSession::write_index() {
+  if (packs_.empty()) return {};
+  const std::string bytes = format::encode_chunk_index(packs_, std::move(entries_));
+  entries_.clear();
+  packs_.clear();
+  const std::string name = model::to_hex(base::as_text(base::blake3(bytes)));
+  return repository_.store().put("indexes/" + name, bytes);
+}
+
+base::Result<model::ChunkId> WriterSession::commit(model::Snapshot& snapshot) {
+  BlobStore& store = repository_.store();
+  if (auto finished = finish_packs(); !finished) return std::unexpected(finished.error());
+  if (auto synced = store.barrier(); !synced) return std::unexpected(synced.error());
+  if (auto written = write_index(); !written) return std::unexpected(written.error());
+  if (auto synced = store.barrier(); !synced) return std::unexpected(synced.error());
+  auto name = repository_.put_snapshot(snapshot);
+  if (!name) return name;
+  if (auto synced = store.barrier(); !synced) return std::unexpected(synced.error());
+  return name;
+}
+
+}  // namespace repo
