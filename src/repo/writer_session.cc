@@ -10,6 +10,7 @@ namespace {
 
 // A segment ends early where its table would grow beyond what readers should hold in memory.
 constexpr size_t kSegmentReferencesMost = 32768;
+constexpr size_t kChunkMost = 8U << 20;
 
 size_t kind_number(model::ChunkKind kind) { return kind == model::ChunkKind::kData ? 0 : 1; }
 
@@ -76,6 +77,10 @@ bool WriterSession::has(const model::ChunkId& id) const {
 
 base::Result<model::ChunkId> WriterSession::add(model::ChunkKind kind, std::string_view content,
                                                 std::vector<model::ChunkId> references) {
+  if (content.size() > kChunkMost || references.size() > format::kChunkReferencesMost) {
+    return base::fail(base::ErrorKind::kUnsupported,
+                      "one directory entry is larger than a repository takes (8 MiB)");
+  }
   const model::ChunkId id = repository_.chunk_id(kind, content, references);
   if (has(id)) return id;
   OpenSegment& segment = open_segment(kind);
