@@ -2,16 +2,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/fs.h>
-#include <pwd.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/xattr.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <ctime>
 #include <optional>
@@ -24,8 +16,6 @@ namespace {
 
 using model::FileType;
 using model::TreeEntry;
-
-constexpr size_t kOwnerNameLongest = 256;  // of the format
 
 std::optional<FileType> type_of_mode(uint32_t mode) {
   switch (mode & S_IFMT) {
@@ -83,50 +73,13 @@ base::Result<TreeEntry> entry_of(int fd, const char* name, PosixSource::Shared& 
   return entry;
 }
 
-/// Extended attributes by name; `list` and `get` are those of a descriptor or of a path.
-template <class List, class Get>
-base::Result<std::vector<model::Attribute>> attributes_of(List list, Get get) {
-  std::string names(1024, '\0');
-  while (true) {
-    const ssize_t size = list(names.data(), names.size());
-    if (size >= 0) {
-      names.resize(static_cast<size_t>(size));
-      break;
-    }
-    if (errno == EOPNOTSUPP) return std::vector<model::Attribute>{};
-    if (errno != ERANGE || names.size() > XATTR_LIST_MAX)
-      return base::fail_errno("cannot list its extended attributes", errno);
-    names.resize(names.size() * 4);
-  }
-  std::vector<model::Attribute> out;
-  for (size_t at = 0; at < names.size();) {
-    const std::string name(names.c_str() + at);
-    at += name.size() + 1;
-    std::string value(256, '\0');
-    ssize_t size = get(name.c_str(), value.data(), value.size());
-    if (size < 0 && errno == ERANGE) {
-      value.resize(XATTR_SIZE_MAX);
-      size = get(name.c_str(), value.data(), value.size());
-    }
-    if (size < 0 && errno == ENODATA) continue;  // taken away meanwhile
-    if (size < 0) return base::fail_errno("cannot read its extended attribute " + name, errno);
-    value.resize(static_cast<size_t>(size));
-    out.push_back({.name = name, .value = std::move(value)});
-  }
-  std::ranges::sort(out, {}, &model::Attribute::name);
-  return out;
-}
-
 base::Result<TreeEntry> look_at_open(int fd, PosixSource::Shared& shared) {
   auto entry = entry_of(fd, "", shared);
   if (!entry) return entry;
-  auto attributes = attributes_of(
-      [&](char* out, size_t size) { return flistxattr(fd, out, size); },
-      [&](const char* name, char* out, size_t size) { return fgetxattr(fd, name, out, size); });
+  auto attributes = read_attributes(fd);
   if (!attributes) return std::unexpected(attributes.error());
   entry->attributes = std::move(*attributes);
-  int flags = 0;
-  if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) entry->flags = static_cast<uint32_t>(flags);
+  entry->flags = read_flags(fd);
   return entry;
 }
 
@@ -216,13 +169,7 @@ class PosixDirectory final : public backup::DirectoryReader {
       if (!target) return std::unexpected(target.error());
       entry.target = std::move(*target);
     }
-    // There is no call that takes a directory and a name.
-    const std::string path = "/proc/self/fd/" + std::to_string(fd_.get()) + "/" + entry.name;
-    auto attributes =
-        attributes_of([&](char* out, size_t size) { return llistxattr(path.c_str(), out, size); },
-                      [&](const char* name, char* out, size_t size) {
-                        return lgetxattr(path.c_str(), name, out, size);
-                      });
+    auto attributes = read_attributes_of_link(path_in(fd_.get(), entry.name));
     if (!attributes) return std::unexpected(attributes.error());
     entry.attributes = std::move(*attributes);
     return {};
@@ -254,26 +201,6 @@ class PosixDirectory final : public backup::DirectoryReader {
 };
 
 }  // namespace
-
-const std::string& OwnerNames::user(uint32_t uid) {
-  const auto [found, fresh] = users_.try_emplace(uid);
-  if (fresh) {
-    const passwd* entry = getpwuid(uid);
-    if (entry != nullptr && std::string_view(entry->pw_name).size() <= kOwnerNameLongest)
-      found->second = entry->pw_name;
-  }
-  return found->second;
-}
-
-const std::string& OwnerNames::group(uint32_t gid) {
-  const auto [found, fresh] = groups_.try_emplace(gid);
-  if (fresh) {
-    const ::group* entry = getgrgid(gid);
-    if (entry != nullptr && std::string_view(entry->gr_name).size() <= kOwnerNameLongest)
-      found->second = entry->gr_name;
-  }
-  return found->second;
-}
 
 base::Result<std::unique_ptr<backup::DirectoryReader>> PosixSource::open_parent(
     const std::string& path) {

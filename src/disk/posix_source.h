@@ -5,19 +5,9 @@
 #include <string>
 
 #include "backup/source.h"
+#include "disk/posix_metadata.h"
 
 namespace disk {
-
-/// Names of users and groups, asked for once each. Numbers without a name give "".
-class OwnerNames {
- public:
-  const std::string& user(uint32_t uid);
-  const std::string& group(uint32_t gid);
-
- private:
-  std::map<uint32_t, std::string> users_;
-  std::map<uint32_t, std::string> groups_;
-};
 
 class PosixSource final : public backup::Source {
  public:

@@ -1,0 +1,231 @@
+#include "disk/posix_target_tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <string_view>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "disk/posix_metadata.h"
+
+namespace disk {
+namespace {
+
+using model::FileType;
+
+/// What all of one restore share.
+struct Shared {
+  base::Fd root;
+  bool numeric_owners = false;
+  std::mutex mutex;
+  OwnerNames owners;
+
+  uint32_t uid(const model::TreeEntry& entry) {
+    const std::scoped_lock lock(mutex);
+    return numeric_owners ? entry.uid : owners.uid(entry.user, entry.uid);
+  }
+  uint32_t gid(const model::TreeEntry& entry) {
+    const std::scoped_lock lock(mutex);
+    return numeric_owners ? entry.gid : owners.gid(entry.group, entry.gid);
+  }
+};
+
+/// Opens a directory below `root`, through no symbolic link: who owns what was restored may have
+/// put one there since.
+base::Fd open_below(int root, const std::string& path) {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  return base::Fd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how))));
+}
+
+base::Result<backup::LinkTarget> target_of(const struct stat& status, const std::string& path) {
+  return backup::LinkTarget{.path = path, .device = status.st_dev, .inode = status.st_ino};
+}
+
+class PosixTargetFile : public backup::TargetFile {
+ public:
+  PosixTargetFile(base::Fd fd, std::shared_ptr<const base::Fd> directory, std::string name,
+                  Shared& shared)
+      : fd_(std::move(fd)),
+        directory_(std::move(directory)),
+        name_(std::move(name)),
+        shared_(shared) {}
+
+  base::Result<void> write(uint64_t offset, std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t done =
+          ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (done < 0 && errno == EINTR) continue;
+      if (done < 0) {
+        return base::fail_errno(
+            "the restore stopped: the target takes no more data; make room "
+            "and restore again to an empty directory",
+            errno);
+      }
+      offset += static_cast<uint64_t>(done);
+      end_ = std::max(end_, offset);
+      bytes.remove_prefix(static_cast<size_t>(done));
+    }
+    return {};
+  }
+
+  base::Result<backup::Unset> finish(const model::TreeEntry& entry) override {
+    if (end_ != entry.size && ::ftruncate(fd_.get(), static_cast<off_t>(entry.size)) != 0)
+      return base::fail_errno("the restore stopped: a file cannot be given its size", errno);
+    return apply_metadata(fd_.get(), entry, shared_.uid(entry), shared_.gid(entry));
+  }
+
+  void discard() override { static_cast<void>(::unlinkat(directory_->get(), name_.c_str(), 0)); }
+
+ private:
+  base::Fd fd_;
+  std::shared_ptr<const base::Fd> directory_;
+  std::string name_;
+  Shared& shared_;
+  uint64_t end_ = 0;
+};
+
+class PosixTargetDirectory : public backup::TargetDirectory {
+ public:
+  PosixTargetDirectory(base::Fd fd, std::shared_ptr<Shared> shared)
+      : fd_(std::make_shared<const base::Fd>(std::move(fd))), shared_(std::move(shared)) {}
+
+  base::Result<std::unique_ptr<backup::TargetFile>> make_file(const std::string& name) override {
+    base::Fd fd(::openat(fd_->get(), name.c_str(),
+                         O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd.valid()) return base::fail_errno("cannot be made", errno);
+    return std::make_unique<PosixTargetFile>(std::move(fd), fd_, name, *shared_);
+  }
+
+  base::Result<std::unique_ptr<backup::TargetDirectory>> make_directory(
+      const std::string& name) override {
+    if (::mkdirat(fd_->get(), name.c_str(), 0700) != 0)
+      return base::fail_errno("cannot be made", errno);
+    return open_directory(name);
+  }
+
+  base::Result<std::unique_ptr<backup::TargetDirectory>> enter(const std::string& name) override {
+    if (::mkdirat(fd_->get(), name.c_str(), 0700) != 0 && errno != EEXIST)
+      return base::fail_errno("cannot be restored: " + name + " cannot be made", errno);
+    return open_directory(name);
+  }
+
+  base::Result<backup::Unset> make_other(const std::string& name,
+                                         const model::TreeEntry& entry) override {
+    if (const auto made = make_node(name, entry); !made) return std::unexpected(made.error());
+    return apply_metadata_at(fd_->get(), name, entry, shared_->uid(entry), shared_->gid(entry));
+  }
+
+  base::Result<backup::LinkTarget> link_target(const std::string& name,
+                                               const std::string& path) override {
+    struct stat status{};
+    if (::fstatat(fd_->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+      return base::fail_errno("cannot be looked at", errno);
+    return target_of(status, path);
+  }
+
+  base::Result<void> make_link(const std::string& name, const backup::LinkTarget& target) override {
+    const size_t slash = target.path.rfind('/');
+    const bool is_deep = slash != std::string::npos;
+    const base::Fd parent =
+        open_below(shared_->root.get(), is_deep ? target.path.substr(0, slash) : ".");
+    const std::string earlier = is_deep ? target.path.substr(slash + 1) : target.path;
+    if (!parent.valid() ||
+        ::linkat(parent.get(), earlier.c_str(), fd_->get(), name.c_str(), 0) != 0) {
+      return base::fail_errno("no other name can be made for " + target.path, errno);
+    }
+    const auto made = link_target(name, "");
+    if (made && made->device == target.device && made->inode == target.inode) return {};
+    static_cast<void>(::unlinkat(fd_->get(), name.c_str(), 0));
+    return base::fail(base::ErrorKind::kIo, target.path + " is not what was restored there");
+  }
+
+  base::Result<void> set_flags(const backup::LinkTarget& target, uint32_t flags) override {
+    const size_t slash = target.path.rfind('/');
+    const bool is_deep = slash != std::string::npos;
+    const base::Fd parent =
+        open_below(shared_->root.get(), is_deep ? target.path.substr(0, slash) : ".");
+    const std::string name = is_deep ? target.path.substr(slash + 1) : target.path;
+    const base::Fd file(::openat(parent.get(), name.c_str(),
+                                 O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    struct stat status{};
+    if (!file.valid() || ::fstat(file.get(), &status) != 0 || status.st_dev != target.device ||
+        status.st_ino != target.inode || !disk::set_flags(file.get(), flags)) {
+      return base::fail_errno("its flags cannot be set", errno);
+    }
+    return {};
+  }
+
+  base::Result<backup::Unset> finish(const model::TreeEntry& entry) override {
+    return apply_metadata(fd_->get(), entry, shared_->uid(entry), shared_->gid(entry));
+  }
+
+ private:
+  base::Result<std::unique_ptr<backup::TargetDirectory>> open_directory(const std::string& name) {
+    base::Fd fd(
+        ::openat(fd_->get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd.valid()) return base::fail_errno("cannot be entered", errno);
+    return std::make_unique<PosixTargetDirectory>(std::move(fd), shared_);
+  }
+
+  base::Result<void> make_node(const std::string& name, const model::TreeEntry& entry) {
+    int done = -1;
+    if (entry.type == FileType::kSymlink) {
+      done = ::symlinkat(entry.target.c_str(), fd_->get(), name.c_str());
+    } else {
+      const mode_t type = entry.type == FileType::kFifo              ? S_IFIFO
+                          : entry.type == FileType::kSocket          ? S_IFSOCK
+                          : entry.type == FileType::kCharacterDevice ? S_IFCHR
+                                                                     : S_IFBLK;
+      done = ::mknodat(fd_->get(), name.c_str(), type | 0600, makedev(entry.major, entry.minor));
+    }
+    if (done != 0) return base::fail_errno("cannot be made", errno);
+    return {};
+  }
+
+  std::shared_ptr<const base::Fd> fd_;
+  std::shared_ptr<Shared> shared_;
+};
+
+base::Result<bool> is_empty(const std::string& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(path.c_str()), &::closedir);
+  if (!stream) return base::fail_errno("cannot list " + path, errno);
+  while (const dirent* found = ::readdir(stream.get())) {
+    if (std::strcmp(found->d_name, ".") != 0 && std::strcmp(found->d_name, "..") != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<backup::TargetDirectory>> open_posix_target(const std::string& path,
+                                                                         bool numeric_owners) {
+  if (const auto made = base::make_directories(path); !made) return std::unexpected(made.error());
+  const auto empty = is_empty(path);
+  if (!empty) return std::unexpected(empty.error());
+  if (!*empty) {
+    return base::fail(base::ErrorKind::kUsage,
+                      path +
+                          " is not empty, and a restore writes over nothing: name a new "
+                          "directory");
+  }
+  auto shared = std::make_shared<Shared>();
+  shared->numeric_owners = numeric_owners;
+  shared->root = base::Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  base::Fd own(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!shared->root.valid() || !own.valid()) return base::fail_errno("cannot open " + path, errno);
+  return std::make_unique<PosixTargetDirectory>(std::move(own), std::move(shared));
+}
+
+}  // namespace disk
