@@ -129,6 +129,9 @@ Context make_context(const Environment& environment, Output& out, Output& err) {
                                            "XDG_STATE_HOME", ".local/state/twinport");
   context.config_directory = directory_from(environment, "TWINPORT_CONFIG", "/etc/twinport",
                                             "XDG_CONFIG_HOME", ".config/twinport");
+  if (set("TWINPORT_REPO")) context.repository = environment.variable("TWINPORT_REPO");
+  if (set("TWINPORT_PASSPHRASE_FILE"))
+    context.passphrase_file = environment.variable("TWINPORT_PASSPHRASE_FILE");
   return context;
 }
 

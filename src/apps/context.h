@@ -41,6 +41,8 @@ struct Context {
   bool json = false;
   std::string state_directory;
   std::string config_directory;
+  std::string repository;       ///< TWINPORT_REPO
+  std::string passphrase_file;  ///< TWINPORT_PASSPHRASE_FILE
   std::string recorder_socket;  ///< where the recorder of that state listens
   std::string shared_socket;    ///< where that of the whole machine does; "" = it is not meant
   Style style{false};           ///< of standard output

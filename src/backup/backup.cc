@@ -201,7 +201,9 @@ Walk::MaybeEntry Walk::take_directory(DirectoryReader& directory, const TreeEntr
   ParentListing before(parent_reader_, known ? parent->listings : std::vector<ChunkId>{});
   ListingWriter listing(session_);
   for (const std::string& name : *names) {
-    auto child = take(**opened, name, join_path(path, name), before.find(name));
+    const std::string below = join_path(path, name);
+    if (below == request_.left_out) continue;
+    auto child = take(**opened, name, below, before.find(name));
     if (!child) return child;
     if (!*child) continue;
     (*child)->name = name;

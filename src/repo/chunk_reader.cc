@@ -34,8 +34,6 @@ std::optional<ChunkPlace> ChunkReader::locate(const model::ChunkId& id) {
   return indexes_.find(id);
 }
 
-bool ChunkReader::contains(const model::ChunkId& id) { return locate(id).has_value(); }
-
 base::Result<std::shared_ptr<const ChunkReader::Pack>> ChunkReader::pack(
     const model::PackPlace& place) {
   {

@@ -45,7 +45,8 @@ class ChunkReader {
   /// kNotFound: nothing in the repository has it. kCorrupt: it is damaged; says where.
   base::Result<ChunkView> read(const model::ChunkId& id);
   base::Result<TreeChunk> read_tree(const model::ChunkId& id);
-  bool contains(const model::ChunkId& id);
+  /// Where it should be.
+  std::optional<ChunkPlace> locate(const model::ChunkId& id);
 
  private:
   struct Pack {
@@ -63,7 +64,6 @@ class ChunkReader {
     std::shared_ptr<const SegmentContents> contents;
   };
 
-  std::optional<ChunkPlace> locate(const model::ChunkId& id);
   base::Result<std::shared_ptr<const Pack>> pack(const model::PackPlace& place);
   base::Result<Opened> open_segment_of(const model::ChunkId& id, const ChunkPlace& place);
   void keep(const Place& place, const std::shared_ptr<const SegmentContents>& contents);

@@ -1,0 +1,59 @@
+// twinport repo init, repo check, backup, snapshots, ls and restore: a repository in a directory.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/context.h"
+#include "apps/repository_access.h"
+
+namespace apps {
+
+struct RepoInitOptions {
+  RepositoryOptions repository;
+};
+
+struct RepoCheckOptions {
+  RepositoryOptions repository;
+  bool scrub = false;
+  bool read_data = false;
+};
+
+struct BackupOptions {
+  RepositoryOptions repository;
+  std::vector<std::string> paths;
+  std::vector<std::string> tags;
+  std::string host;
+  bool read_all = false;
+};
+
+struct SnapshotsOptions {
+  RepositoryOptions repository;
+  std::string host;
+  std::string tag;
+  bool no_header = false;
+};
+
+struct LsOptions {
+  RepositoryOptions repository;
+  std::string snapshot;
+  std::vector<std::string> paths;
+  bool recursive = false;
+};
+
+struct RestoreOptions {
+  RepositoryOptions repository;
+  std::string snapshot;
+  std::vector<std::string> paths;
+  std::string target;
+  bool numeric_owners = false;
+};
+
+int run_repo_init(const RepoInitOptions& options, Context& context);
+int run_repo_check(const RepoCheckOptions& options, Context& context);
+int run_backup(const BackupOptions& options, Context& context);
+int run_snapshots(const SnapshotsOptions& options, Context& context);
+int run_ls(const LsOptions& options, Context& context);
+int run_restore(const RestoreOptions& options, Context& context);
+
+}  // namespace apps
