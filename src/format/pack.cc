@@ -114,6 +114,7 @@ base::Result<std::vector<model::SegmentEntry>> decode_pack_end(std::string_view 
   const auto count = trailer.number<uint32_t>();
   const auto size = trailer.number<uint32_t>();
   const std::string_view hash = trailer.raw(32);
+  const auto misfit = [] { return damaged("its directory does not fit what is in it"); };
   if (trailer.raw(kEndLetters.size()) != kEndLetters || size != directory.size() ||
       count > directory.size() / kEntryLeast ||
       base::as_text(base::Blake3().update(header).update(directory).finish()) != hash) {
@@ -127,12 +128,11 @@ base::Result<std::vector<model::SegmentEntry>> decode_pack_end(std::string_view 
     segment.counter = reader.number<uint64_t>();
     segment.hash = reader.array<32>();
     read_table(reader, segment);
-    if (!reader.ok() || offset + segment.stored + end.size() > pack_size) break;
+    if (!reader.ok() || offset + segment.stored + end.size() > pack_size) return misfit();
     segment.offset = static_cast<uint32_t>(offset);
     offset += segment.stored;
   }
-  if (!reader.done() || offset + end.size() != pack_size)
-    return damaged("its directory does not fit what is in it");
+  if (!reader.done() || offset + end.size() != pack_size) return misfit();
   return segments;
 }
 

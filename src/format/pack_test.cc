@@ -109,6 +109,12 @@ TEST(PackEnd, RefusesSegmentsThatDoNotFillThePack) {
   EXPECT_FALSE(format::decode_pack_end(header, end, size_with(end) + 1));
 }
 
+TEST(PackEnd, RefusesALastSegmentThatIsNotThere) {
+  const std::string header = format::encode_pack_header(example_header());
+  const std::string end = format::encode_pack_end(header, example_segments());
+  EXPECT_FALSE(format::decode_pack_end(header, end, size_with(end) - 50));
+}
+
 TEST(PackEnd, RefusesSegmentsWhoseSizesWrapAround) {
   const std::string header = format::encode_pack_header(example_header());
   auto segments = example_segments();
