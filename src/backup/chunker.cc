@@ -23,7 +23,7 @@ std::array<uint64_t, 256> make_table(const base::Key256& key) {
       stream.finish(at, bytes);
       std::memcpy(&entry, bytes.data(), sizeof(entry));
       at += sizeof(entry);
-    } while (((~entry + 1) & highest(12)) == 0);
+    } while (((~entry + 1) & highest(10)) == 0);
   }
   return table;
 }

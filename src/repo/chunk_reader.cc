@@ -24,9 +24,7 @@ std::optional<ChunkPlace> ChunkReader::locate(const model::ChunkId& id) {
   if (looked_for_unknown_packs_) return std::nullopt;
   // An index may be lost or not be written yet; packs say themselves what is in them.
   looked_for_unknown_packs_ = true;
-  const auto unknown = indexes_.unknown_packs(repository_.store());
-  if (!unknown) return std::nullopt;
-  for (const BlobInfo& object : *unknown) {
+  for (const BlobInfo& object : indexes_.unknown_packs()) {
     const auto name = name_of_object(object.name);
     if (const auto outline = read_pack_outline(repository_.store(), *name, object.size))
       indexes_.add(*outline);

@@ -65,8 +65,30 @@ base::Result<IndexSet> IndexSet::load(BlobStore& store) {
       set.notices_.push_back(object.name + " " + index.error().message);
       continue;
     }
-    set.indexes_.push_back({.view = *view, .index = *index});
+    set.indexes_.push_back({.view = *view, .index = *index, .has_pack = {}});
   }
+  // Packs after indexes: whatever an index names was there before it.
+  auto packs = store.list("packs");
+  if (!packs) return std::unexpected(packs.error());
+  std::unordered_map<model::ChunkId, uint64_t, model::ChunkIdHash> sizes;
+  for (const BlobInfo& object : *packs) {
+    if (const auto name = name_of_object(object.name)) sizes[*name] = object.size;
+  }
+  std::unordered_set<model::ChunkId, model::ChunkIdHash> known;
+  for (Loaded& loaded : set.indexes_) {
+    loaded.has_pack.resize(loaded.index.pack_count());
+    for (size_t i = 0; i < loaded.has_pack.size(); ++i) {
+      const model::PackPlace place = loaded.index.pack(i);
+      const auto found = sizes.find(place.name);
+      loaded.has_pack[i] = found != sizes.end() && found->second == place.size;
+      known.insert(place.name);
+    }
+  }
+  std::erase_if(*packs, [&](const BlobInfo& object) {
+    const auto name = name_of_object(object.name);
+    return !name || known.contains(*name);
+  });
+  set.unknown_packs_ = std::move(*packs);
   return set;
 }
 
@@ -79,7 +101,7 @@ std::optional<ChunkPlace> IndexSet::find(const model::ChunkId& id) const {
                       .ordinal = added.ordinal};
   }
   for (const Loaded& loaded : indexes_) {
-    if (const auto entry = loaded.index.find(id)) {
+    if (const auto entry = loaded.index.find(id); entry && loaded.has_pack[entry->pack]) {
       return ChunkPlace{.pack = loaded.index.pack(entry->pack),
                         .offset = entry->offset,
                         .stored = entry->stored,
@@ -100,26 +122,6 @@ void IndexSet::add(const PackOutline& pack) {
                                                      .ordinal = static_cast<uint16_t>(i)});
     }
   }
-}
-
-std::vector<model::PackPlace> IndexSet::packs() const {
-  std::vector<model::PackPlace> out = added_packs_;
-  for (const Loaded& loaded : indexes_) {
-    for (size_t i = 0; i < loaded.index.pack_count(); ++i) out.push_back(loaded.index.pack(i));
-  }
-  return out;
-}
-
-base::Result<std::vector<BlobInfo>> IndexSet::unknown_packs(BlobStore& store) const {
-  auto objects = store.list("packs");
-  if (!objects) return objects;
-  std::unordered_set<model::ChunkId, model::ChunkIdHash> known;
-  for (const model::PackPlace& pack : packs()) known.insert(pack.name);
-  std::erase_if(*objects, [&](const BlobInfo& object) {
-    const auto name = name_of_object(object.name);
-    return !name || known.contains(*name);
-  });
-  return objects;
 }
 
 }  // namespace repo

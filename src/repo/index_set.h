@@ -36,22 +36,24 @@ base::Result<PackOutline> read_pack_outline(BlobStore& store, const model::Chunk
 
 class IndexSet {
  public:
-  /// Opens all indexes. One that cannot be opened is left out and told in notices().
+  /// Opens all indexes. One that cannot be opened is left out and told in notices(). What an index
+  /// says of a pack that is not there, or has another size, counts for nothing: a writer stores
+  /// such chunks again.
   static base::Result<IndexSet> load(BlobStore& store);
 
   [[nodiscard]] std::optional<ChunkPlace> find(const model::ChunkId& id) const;
   void add(const PackOutline& pack);
 
-  /// Packs of the store that nothing here names: of interrupted writers, or of present ones.
-  [[nodiscard]] base::Result<std::vector<BlobInfo>> unknown_packs(BlobStore& store) const;
+  /// Packs of the store that no index names: of interrupted writers, or of present ones.
+  [[nodiscard]] const std::vector<BlobInfo>& unknown_packs() const { return unknown_packs_; }
 
   [[nodiscard]] const std::vector<std::string>& notices() const { return notices_; }
-  [[nodiscard]] std::vector<model::PackPlace> packs() const;
 
  private:
   struct Loaded {
     BlobView view;
     format::ChunkIndex index;
+    std::vector<bool> has_pack;
   };
   struct Added {
     uint32_t pack = 0;  ///< in added_packs_
@@ -62,6 +64,7 @@ class IndexSet {
   std::deque<Loaded> indexes_;
   std::vector<model::PackPlace> added_packs_;
   std::unordered_map<model::ChunkId, Added, model::ChunkIdHash> added_;
+  std::vector<BlobInfo> unknown_packs_;
   std::vector<std::string> notices_;
 };
 

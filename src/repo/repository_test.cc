@@ -249,6 +249,18 @@ TEST(Repository, EveryFlippedByteOfAPackIsNoticedAndNeverReadAsGood) {
   }
 }
 
+TEST(Repository, StoresAgainWhatALostPackHeld) {
+  MemoryStore store;
+  make(store);
+  const auto repository = open(store);
+  ASSERT_TRUE(write_set(*repository, 1, 100));
+  const auto packs = store.list("packs").value();
+  ASSERT_GT(packs.size(), 1U);
+  ASSERT_TRUE(store.remove(packs.front().name));
+  ASSERT_TRUE(write_set(*repository, 1, 100));
+  expect_whole(*repository, 100);
+}
+
 TEST(Repository, IsReadWithoutAnyIndex) {
   MemoryStore store;
   make(store);

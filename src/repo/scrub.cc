@@ -53,8 +53,8 @@ void open_segments(std::string_view bytes, const Repository& repository, PackDam
                               : base::fail(base::ErrorKind::kCorrupt, "is damaged");
     for (size_t i = 0; i < segment.chunks.size(); ++i) {
       const model::PackedChunk& chunk = segment.chunks[i];
-      if (contents && repository.chunk_id(decoded->kind, contents->chunk(i), chunk.references) ==
-                          chunk.id) {
+      if (contents &&
+          repository.chunk_id(decoded->kind, contents->chunk(i), chunk.references) == chunk.id) {
         continue;
       }
       if (damage.what.empty()) damage.what = "has chunks that are not what their ids say";

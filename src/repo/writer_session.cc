@@ -21,9 +21,7 @@ base::Result<std::unique_ptr<WriterSession>> WriterSession::begin(Repository& re
   auto indexes = IndexSet::load(repository.store());
   if (!indexes) return std::unexpected(indexes.error());
   auto session = std::make_unique<WriterSession>(repository, std::move(*indexes), options);
-  const auto unknown = session->indexes_.unknown_packs(repository.store());
-  if (!unknown) return std::unexpected(unknown.error());
-  for (const BlobInfo& object : *unknown) {
+  for (const BlobInfo& object : session->indexes_.unknown_packs()) {
     if (auto taken = session->take_up(object); !taken) return std::unexpected(taken.error());
   }
   return session;
@@ -84,18 +82,16 @@ base::Result<model::ChunkId> WriterSession::add(model::ChunkKind kind, std::stri
   const model::ChunkId id = repository_.chunk_id(kind, content, references);
   if (has(id)) return id;
   OpenSegment& segment = open_segment(kind);
-  size_t references_before = 0;
-  for (const model::PackedChunk& chunk : segment.chunks)
-    references_before += chunk.references.size();
   if (!segment.chunks.empty() &&
       (segment.contents.size() + content.size() > repository_.config().sizes.segment ||
        segment.chunks.size() >= format::kSegmentChunksMost ||
-       references_before + references.size() > kSegmentReferencesMost)) {
+       open_references_ + references.size() > kSegmentReferencesMost)) {
     dispatch(kind);
   }
   if (segment.contents.capacity() == 0)
     segment.contents.reserve(repository_.config().sizes.segment);
   segment.contents += content;
+  open_references_ += references.size();
   segment.lengths.push_back(static_cast<uint32_t>(content.size()));
   segment.chunks.push_back({.id = id, .references = std::move(references)});
   session_ids_.insert(id);
@@ -107,6 +103,7 @@ base::Result<model::ChunkId> WriterSession::add(model::ChunkKind kind, std::stri
 
 void WriterSession::dispatch(model::ChunkKind kind) {
   Job job{.kind = kind, .segment = std::exchange(open_segment(kind), {})};
+  if (kind == model::ChunkKind::kTree) open_references_ = 0;
   std::unique_lock lock(mutex_);
   job_taken_.wait(lock, [&] { return jobs_.size() < workers_.size() + 2 || error_; });
   if (error_) return;

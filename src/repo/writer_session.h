@@ -84,6 +84,7 @@ class WriterSession {
 
   // Of the adding thread.
   std::array<OpenSegment, 2> open_segments_;
+  size_t open_references_ = 0;  ///< of the open segment of trees; data has none
   std::unordered_set<model::ChunkId, model::ChunkIdHash> session_ids_;
   uint64_t added_bytes_ = 0;
 
