@@ -2,8 +2,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <optional>
 
 #include "apps/cmd_repository.h"
 #include "backup/check.h"
@@ -31,26 +31,25 @@ base::Result<bool> make_key_file(const std::string& path) {
   return true;
 }
 
+bool has_both(const RepositoryOptions& options) {
+  return !options.key_file.empty() && !options.passphrase_file.empty();
+}
+
 void print_sheet(const std::string& path, const std::string& id, const RepoInitOptions& options,
                  Context& context) {
   const std::string shown = base::escape_for_terminal(path);
   context.out << "Made the repository " << id << " in " << shown << ".\n\n";
-  if (options.repository.key_file.empty()) {
-    context.out
-        << "It opens with the passphrase that you chose, and with nothing else. If that is\n"
-           "forgotten, what is backed up here is lost. Write it down and keep it where a\n"
-           "fire that takes this machine does not reach.\n";
-  } else {
-    context.out
-        << "It opens with the key file " << base::escape_for_terminal(options.repository.key_file)
-        << ",\nand with nothing else. If that is lost, what is backed up here is lost. Keep "
-           "a\ncopy of it where a fire that takes this machine does not reach, and none "
-           "beside\nthe backup.\n";
-  }
+  const bool by_file = !options.repository.key_file.empty();
+  std::string secret = by_file ? "the key file " : "the passphrase that you chose";
+  if (has_both(options.repository)) secret = "the passphrase that you chose, or the key file\n";
+  if (by_file) secret += base::escape_for_terminal(options.repository.key_file);
+  context.out << "It opens with " << secret
+              << ",\nand with nothing else. Without it all that is backed up here is lost: keep a\n"
+                 "copy where a fire that takes this machine does not reach"
+              << (by_file ? ", and none beside the\nbackup.\n" : ".\n");
   context.out << "\nTo restore, on any machine that has Twinport and a copy of the repository:\n"
                  "  twinport restore latest --repo "
-              << shown << (options.repository.key_file.empty() ? "" : " --key-file FILE")
-              << " --to DIR\n";
+              << shown << (by_file ? " --key-file FILE" : "") << " --to DIR\n";
 }
 
 struct Findings {
@@ -173,8 +172,19 @@ int run_repo_init(const RepoInitOptions& options, Context& context) {
   }
   const auto credential = read_credential(options.repository, context, true);
   if (!credential) return context.fail(credential.error());
+  std::vector<const repo::Credential*> credentials{&*credential};
+  // Who names both wants to be able to use either.
+  RepositoryOptions by_passphrase = options.repository;
+  by_passphrase.key_file.clear();
+  std::optional<repo::Credential> second;
+  if (has_both(options.repository)) {
+    auto passphrase = read_credential(by_passphrase, context, true);
+    if (!passphrase) return context.fail(passphrase.error());
+    second.emplace(std::move(*passphrase));
+    credentials.push_back(&*second);
+  }
   const int64_t now_s = context.machine().now_unix_s();
-  if (auto made = repo::Repository::create(**store, {&*credential}, now_s); !made)
+  if (auto made = repo::Repository::create(**store, credentials, now_s); !made)
     return context.fail(made.error());
   const auto bytes = repo::read_config(**store);
   if (!bytes) return context.fail(bytes.error());

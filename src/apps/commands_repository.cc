@@ -88,7 +88,8 @@ Run define_restore(CLI::App& app) {
 constexpr auto kCommands = std::to_array<Definition>({
     {"repo init", "Make a repository for backups in a directory",
      "Makes an encrypted repository in a new or empty directory. It opens with a passphrase, which "
-     "is asked for or read from a file, or with a key file, which is made if it does not exist. "
+     "is asked for or read from a file, or with a key file, which is made if it does not exist; "
+     "with either, where --passphrase-file and --key-file are both given. "
      "Whoever loses all of them loses the backups: there is no other way in. What is printed is "
      "worth keeping with them.",
      "twinport repo init --repo backup\n"

@@ -24,6 +24,9 @@ class HelpExamples(harness.SystemTest):
         config.mkdir(parents=True)
         (config / "expectations.toml").write_text(
             '[[expect]]\nprotocol = "tcp"\nport = 22\nscope = "any"\n')
+        passphrase = pathlib.Path(self.state, "passphrase")
+        passphrase.write_text("of the examples\n")
+        self.environment["TWINPORT_PASSPHRASE_FILE"] = str(passphrase)
 
     def commands(self) -> list[str]:
         overview = self.twinport("--help").out
@@ -65,6 +68,10 @@ class HelpExamples(harness.SystemTest):
         self.assertGreater(seen, 20)
 
     def test_examples_with_json_are_json(self):
+        # Examples about a repository mean the one of the directory they are run in.
+        folder = pathlib.Path(self.state, "here")
+        folder.mkdir()
+        self.assert_code(self.twinport("repo", "init", "--repo", "backup", cwd=folder), 0)
         for name in self.commands():
             for line in examples(self.twinport("help", *name.split()).out):
                 command = line.split("#")[0].split("|")[0].strip()
@@ -73,7 +80,7 @@ class HelpExamples(harness.SystemTest):
                 if name in ("record", "watch"):
                     continue  # one needs rights, the other a recorder
                 with self.subTest(command=command):
-                    json.loads(self.twinport(*command.split()[1:]).out)
+                    json.loads(self.twinport(*command.split()[1:], cwd=folder).out)
 
 
 if __name__ == "__main__":

@@ -146,6 +146,30 @@ class JsonSchema(harness.SystemTest):
         self.collect("registry-import", "registry", "import", csv, "--force")
         self.assert_all_follow()
 
+    def test_a_repository(self):
+        here = pathlib.Path(self.state)
+        (here / "passphrase").write_text("x\n")
+        tree = here / "tree"
+        tree.mkdir()
+        (tree / "file").write_bytes(b"x" * 100000)
+        (tree / "link").symlink_to("file")
+        self.environment["TWINPORT_REPO"] = str(here / "repository")
+        self.environment["TWINPORT_PASSPHRASE_FILE"] = str(here / "passphrase")
+        self.collect("repo-init", "repo", "init")
+        self.collect("backup", "backup", tree, "--tag", "tag")
+        self.collect("snapshots", "snapshots")
+        self.collect("ls", "ls", "latest", "--recursive")
+        self.collect("restore", "restore", "latest", "--to", here / "restored")
+        self.collect("repo-check", "repo", "check")
+        for pack in (here / "repository" / "packs").glob("*/*"):
+            pack.chmod(0o600)
+            with pack.open("r+b") as file:
+                file.seek(100)
+                file.write(b"damage")
+        self.collect("repo-check", "repo", "check", "--scrub")
+        self.collect("repo-check", "repo", "check", "--read-data")
+        self.assert_all_follow()
+
     def test_the_check_finds_what_is_wrong(self):
         good = self.twinport("version", "--json").json()
         self.assertEqual(self.validate_text("version", json.dumps(good)), 0)
