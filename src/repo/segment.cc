@@ -51,7 +51,7 @@ SegmentMaker::SegmentMaker(const SecretKey& session_key, int level)
 SegmentMaker::~SegmentMaker() = default;
 
 base::Result<SealedSegment> SegmentMaker::seal(std::string_view header, uint64_t counter,
-                                               OpenSegment& segment) {
+                                               OpenSegment& segment, const IdMaker& id_of) {
   std::string& plain = state_->plain;
   const size_t table = segment.lengths.size() * sizeof(uint32_t);
   const size_t size = segment.contents.size();
@@ -77,10 +77,11 @@ base::Result<SealedSegment> SegmentMaker::seal(std::string_view header, uint64_t
   out.entry.hash = base::blake3(out.bytes);
 
   const auto opened = open_segment(state_->sealer, header, out.entry, out.bytes);
-  bool same = opened && opened->bytes == segment.contents;
-  uint32_t end = 0;
-  for (size_t i = 0; same && i < segment.lengths.size(); ++i)
-    same = opened->ends[i] == (end += segment.lengths[i]);
+  bool same = opened.has_value();
+  for (size_t i = 0; same && i < out.entry.chunks.size(); ++i) {
+    const model::PackedChunk& chunk = out.entry.chunks[i];
+    same = id_of(opened->chunk(i), chunk.references) == chunk.id;
+  }
   if (!same) {
     return base::fail(
         base::ErrorKind::kCorrupt,

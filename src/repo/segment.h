@@ -2,6 +2,7 @@
 // sealer of its own: one for each thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,15 +39,21 @@ struct SealedSegment {
 
 class SegmentMaker {
  public:
+  /// Makes a chunk's id anew, of what came out of a seal.
+  using IdMaker = std::function<model::ChunkId(std::string_view content,
+                                               const std::vector<model::ChunkId>& references)>;
+
   /// `session_key` belongs to the salt of the packs that the segments are for.
   SegmentMaker(const SecretKey& session_key, int level);
   ~SegmentMaker();
   SegmentMaker(const SegmentMaker&) = delete;
   SegmentMaker& operator=(const SegmentMaker&) = delete;
 
-  /// Compresses and seals, then opens what came out and compares: memory that fails is the usual
-  /// silent corrupter. A difference is kCorrupt. Takes the chunks out of `segment`.
-  base::Result<SealedSegment> seal(std::string_view header, uint64_t counter, OpenSegment& segment);
+  /// Compresses and seals, then opens what came out and compares its ids with those that were made
+  /// when the chunks were read: memory that fails is the usual silent corrupter. A difference is
+  /// kCorrupt. Takes the chunks out of `segment`.
+  base::Result<SealedSegment> seal(std::string_view header, uint64_t counter, OpenSegment& segment,
+                                   const IdMaker& id_of);
 
  private:
   struct State;

@@ -11,6 +11,8 @@ namespace {
 // A segment ends early where its table would grow beyond what readers should hold in memory.
 constexpr size_t kSegmentReferencesMost = 32768;
 constexpr size_t kChunkMost = 8U << 20;
+// So much is read ahead while packs are written: a segment is a mebibyte.
+constexpr size_t kWaitingSegments = 6;
 
 size_t kind_number(model::ChunkKind kind) { return kind == model::ChunkKind::kData ? 0 : 1; }
 
@@ -105,7 +107,8 @@ void WriterSession::dispatch(model::ChunkKind kind) {
   Job job{.kind = kind, .segment = std::exchange(open_segment(kind), {})};
   if (kind == model::ChunkKind::kTree) open_references_ = 0;
   std::unique_lock lock(mutex_);
-  job_taken_.wait(lock, [&] { return jobs_.size() < workers_.size() + 2 || error_; });
+  job_taken_.wait(lock,
+                  [&] { return jobs_.size() < workers_.size() + kWaitingSegments || error_; });
   if (error_) return;
   jobs_.push_back(std::move(job));
   lock.unlock();
@@ -124,7 +127,10 @@ void WriterSession::work() {
     const uint64_t counter = next_counter_++;
     lock.unlock();
     job_taken_.notify_one();
-    auto sealed = maker.seal(headers_[kind_number(job.kind)], counter, job.segment);
+    auto sealed = maker.seal(headers_[kind_number(job.kind)], counter, job.segment,
+                             [&](std::string_view content, const auto& references) {
+                               return repository_.chunk_id(job.kind, content, references);
+                             });
     job.segment = {};
     if (sealed) {
       append(job.kind, std::move(*sealed));
