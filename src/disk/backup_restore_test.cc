@@ -57,6 +57,7 @@ class BackupRestore : public testing::Test {
     request.paths = {from_};
     request.host = "host";
     request.store_clock_s = [] { return 2; };
+    request.writer.workers = workers_;
     request.on_problem = [&](const std::string& path, const std::string& what) {
       problems_.push_back(path + ": " + what);
     };
@@ -111,6 +112,7 @@ class BackupRestore : public testing::Test {
   testkit::MemoryStore store_;
   std::unique_ptr<repo::Repository> repository_;
   std::vector<std::string> problems_;
+  unsigned workers_ = 2;
 };
 
 TEST_F(BackupRestore, ContentOfAllSizes) {
@@ -318,7 +320,8 @@ TEST_F(BackupRestore, OnePathAloneComesBack) {
 }
 
 TEST_F(BackupRestore, DamageTakesOnlyTheFilesItHits) {
-  // Two segments at least: one file each.
+  // Several segments for each file, which one worker writes in order.
+  workers_ = 1;
   write("good", noise(1, 3U << 20));
   write("hit", noise(2, 3U << 20));
   const auto report = back_up();

@@ -103,8 +103,9 @@ class Backup(harness.SystemTest):
 
     def test_damage_is_found_without_a_key_and_named_with_one(self):
         self.run_ok("repo", "init")
-        (self.tree / "large").write_bytes(os.urandom(3 << 20))
         self.run_ok("backup", self.tree)
+        (self.tree / "large").write_bytes(os.urandom(3 << 20))
+        self.run_ok("backup", self.tree)  # so that a pack has this file alone
         largest = max(self.packs(), key=lambda f: f.stat().st_size)
         self.damage(largest, largest.stat().st_size - (1 << 20))
         quiet = dict(self.environment)
@@ -115,7 +116,7 @@ class Backup(harness.SystemTest):
         read = self.twinport("repo", "check", "--read-data", "--json")
         self.assert_code(read, 1)
         self.assertEqual([f["path"] for f in read.json()["damaged_files"]],
-                         [f"{self.tree}/large"])
+                         [f"{self.tree}/large"], "the newer snapshot's, and no other file")
         restored = self.twinport("restore", "latest", "--to", self.here / "out")
         self.assert_code(restored, 1)
         self.assertIn(f"{self.tree}/large", restored.err)
