@@ -84,8 +84,6 @@ int run_backup(const BackupOptions& options, Context& context) {
   std::ranges::sort(request.paths);
   const auto repeated = std::ranges::unique(request.paths);
   request.paths.erase(repeated.begin(), repeated.end());
-  const auto own = std::filesystem::canonical(opened->store->description(), error);
-  if (!error) request.left_out = own.string();
   request.tags = options.tags;
   request.host = options.host.empty() ? host_name() : options.host;
   request.user = user_name();
@@ -99,6 +97,7 @@ int run_backup(const BackupOptions& options, Context& context) {
     problems.push_back({.path = path, .what = what});
   };
   disk::PosixSource source;
+  source.leave_out(opened->store->description());
   const auto report = backup::back_up(*opened->repository, source, request);
   if (!report) return context.fail(report.error());
   if (context.json) {

@@ -192,18 +192,18 @@ Walk::MaybeEntry Walk::take_directory(DirectoryReader& directory, const TreeEntr
                                       const std::string& path, const TreeEntry* parent) {
   const auto opened = directory.open_directory(seen.name);
   if (!opened) return problem(path, opened.error());
+  const DirectoryUse use = (*opened)->use();
+  if (use == DirectoryUse::kLeaveOut) return std::nullopt;
   auto entry = (*opened)->look();
   if (!entry) return problem(path, entry.error());
-  auto names = (*opened)->names();
+  auto names = use == DirectoryUse::kEnter ? (*opened)->names() : std::vector<std::string>();
   if (!names) return problem(path, names.error());
   std::ranges::sort(*names);
   const bool known = parent != nullptr && parent->type == FileType::kDirectory;
   ParentListing before(parent_reader_, known ? parent->listings : std::vector<ChunkId>{});
   ListingWriter listing(session_);
   for (const std::string& name : *names) {
-    const std::string below = join_path(path, name);
-    if (below == request_.left_out) continue;
-    auto child = take(**opened, name, below, before.find(name));
+    auto child = take(**opened, name, join_path(path, name), before.find(name));
     if (!child) return child;
     if (!*child) continue;
     (*child)->name = name;

@@ -27,7 +27,6 @@ struct BackupRequest {
   std::string program;
   repo::WriterOptions writer;
   bool read_all = false;  ///< trust no earlier snapshot
-  std::string left_out;   ///< a path that is not backed up: the repository's own
   std::function<int64_t()> store_clock_s;
   /// Told of each thing that could not be read, or changed while it was.
   std::function<void(const std::string& path, const std::string& what)> on_problem;

@@ -187,6 +187,23 @@ TEST(Backup, AFileThatGrowsShrinksOrGoesWhileItIsReadIsToldOf) {
   }
 }
 
+TEST(Backup, KeepsWhatTheKernelMakesUpEmptyAndLeavesTheRepositoryOut) {
+  MemoryStore store;
+  make_repository(store);
+  MemoryTree tree = make_tree();
+  MemoryTree expected = tree;
+  add_node(expected, "/data/proc", FileType::kDirectory);
+  tree = expected;
+  add_node(tree, "/data/proc/kcore", FileType::kFile, noise(1, 5000));
+  add_node(tree, "/data/repository/config", FileType::kFile, noise(2, 128));
+  MemorySource source(tree);
+  source.uses = {{"/data/proc", backup::DirectoryUse::kKeepEmpty},
+                 {"/data/repository", backup::DirectoryUse::kLeaveOut}};
+  const auto report = back_up(store, tree, &source);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(restore(store, report->snapshot.roots), expected);
+}
+
 TEST(Backup, LosesNothingAcknowledgedWhateverFails) {
   MemoryTree first = make_tree();
   MemoryTree second = first;

@@ -30,6 +30,13 @@ class FileReader {
   virtual base::Result<size_t> read(uint64_t offset, std::span<char> out) = 0;
 };
 
+/// What a backup makes of a directory.
+enum class DirectoryUse : unsigned char {
+  kEnter,
+  kKeepEmpty,  ///< of a file system that the kernel makes up, as /proc: a place to mount on again
+  kLeaveOut,   ///< the repository's own
+};
+
 /// An open directory.
 class DirectoryReader {
  public:
@@ -51,6 +58,7 @@ class DirectoryReader {
       const std::string& name) = 0;
   /// This directory's own attributes, with flags and extended attributes.
   virtual base::Result<model::TreeEntry> look() = 0;
+  virtual DirectoryUse use() = 0;
 };
 
 class Source {

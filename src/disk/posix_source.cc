@@ -2,8 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ctime>
 #include <optional>
@@ -89,6 +93,34 @@ base::Fd open_quietly(int directory, const char* name, int flags) {
   base::Fd fd(openat(directory, name, all | O_NOATIME));
   if (!fd.valid() && errno == EPERM) fd = base::Fd(openat(directory, name, all));
   return fd;
+}
+
+/// What is read there is no data, may have no end (/proc/kcore), and may do something.
+bool is_made_up(uint32_t file_system) {
+  static constexpr auto kMadeUp = std::to_array<uint32_t>({
+      PROC_SUPER_MAGIC,
+      SYSFS_MAGIC,
+      DEVPTS_SUPER_MAGIC,
+      DEBUGFS_MAGIC,
+      TRACEFS_MAGIC,
+      SECURITYFS_MAGIC,
+      SELINUX_MAGIC,
+      CGROUP_SUPER_MAGIC,
+      CGROUP2_SUPER_MAGIC,
+      BPF_FS_MAGIC,
+      PSTOREFS_MAGIC,
+      EFIVARFS_MAGIC,
+      BINFMTFS_MAGIC,
+      NSFS_MAGIC,
+  });
+  return std::ranges::find(kMadeUp, file_system) != kMadeUp.end();
+}
+
+/// An error of opening; what is of another type by now has gone.
+std::unexpected<base::Error> opening_failed(const char* tried, int error_number) {
+  if (error_number == ELOOP || error_number == ENOTDIR || error_number == ENXIO)
+    return base::fail(base::ErrorKind::kNotFound, "is something else by now");
+  return base::fail_errno(tried, error_number);
 }
 
 class PosixFile final : public backup::FileReader {
@@ -177,7 +209,7 @@ class PosixDirectory final : public backup::DirectoryReader {
 
   base::Result<std::unique_ptr<backup::FileReader>> open_file(const std::string& name) override {
     base::Fd fd = open_quietly(fd_.get(), name.c_str(), 0);
-    if (!fd.valid()) return base::fail_errno("cannot open it", errno);
+    if (!fd.valid()) return opening_failed("cannot open it", errno);
     struct stat status;
     if (fstat(fd.get(), &status) != 0) return base::fail_errno("cannot look at it", errno);
     if (!S_ISREG(status.st_mode))
@@ -189,11 +221,23 @@ class PosixDirectory final : public backup::DirectoryReader {
   base::Result<std::unique_ptr<backup::DirectoryReader>> open_directory(
       const std::string& name) override {
     base::Fd fd = open_quietly(fd_.get(), name.c_str(), O_DIRECTORY);
-    if (!fd.valid()) return base::fail_errno("cannot open the directory", errno);
+    if (!fd.valid()) return opening_failed("cannot open the directory", errno);
     return std::make_unique<PosixDirectory>(std::move(fd), shared_);
   }
 
   base::Result<TreeEntry> look() override { return look_at_open(fd_.get(), shared_); }
+
+  backup::DirectoryUse use() override {
+    struct statfs system;
+    if (fstatfs(fd_.get(), &system) == 0 && is_made_up(static_cast<uint32_t>(system.f_type)))
+      return backup::DirectoryUse::kKeepEmpty;
+    struct stat status;
+    if (shared_.left_out && fstat(fd_.get(), &status) == 0 &&
+        std::pair(status.st_dev, status.st_ino) == *shared_.left_out) {
+      return backup::DirectoryUse::kLeaveOut;
+    }
+    return backup::DirectoryUse::kEnter;
+  }
 
  private:
   base::Fd fd_;
@@ -202,11 +246,18 @@ class PosixDirectory final : public backup::DirectoryReader {
 
 }  // namespace
 
+void PosixSource::leave_out(const std::string& directory) {
+  struct stat status;
+  if (::stat(directory.c_str(), &status) == 0)
+    shared_.left_out = std::pair(status.st_dev, status.st_ino);
+}
+
 base::Result<std::unique_ptr<backup::DirectoryReader>> PosixSource::open_parent(
     const std::string& path) {
   const size_t slash = path.rfind('/');
   const std::string parent = slash == 0 ? "/" : path.substr(0, slash);
-  base::Fd fd(open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // Who may pass through a directory need not be allowed to list it.
+  base::Fd fd(open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return base::fail_errno("cannot open " + parent, errno);
   return std::make_unique<PosixDirectory>(std::move(fd), shared_);
 }

@@ -51,6 +51,8 @@ class MemorySource final : public backup::Source {
 
   /// Called before a file is read from, with its path and where: it may change the tree.
   std::function<void(const std::string& path, uint64_t offset)> before_read;
+  /// Of directories that are not entered.
+  std::map<std::string, backup::DirectoryUse> uses;
   model::Timestamp clock{.seconds = 2000, .nanoseconds = 0};
 
   base::Result<std::unique_ptr<backup::DirectoryReader>> open_parent(
@@ -125,6 +127,10 @@ class MemorySource final : public backup::Source {
       return std::make_unique<Directory>(source_, path_ + "/" + name);
     }
     base::Result<model::TreeEntry> look() override { return source_.look(path_); }
+    backup::DirectoryUse use() override {
+      const auto other = source_.uses.find(path_);
+      return other == source_.uses.end() ? backup::DirectoryUse::kEnter : other->second;
+    }
 
    private:
     MemorySource& source_;

@@ -128,6 +128,25 @@ class Backup(harness.SystemTest):
         self.environment["TWINPORT_REPO"] = str(self.tree / "repository")
         self.run_ok("repo", "init")
         self.assertEqual(self.run_ok("backup", self.tree, "--json").json()["files"], 50)
+        # Nor by another way to it.
+        (self.here / "way").symlink_to(self.here)
+        through_a_link = self.run_ok("backup", self.here / "way" / "tree", "--json").json()
+        self.assertEqual(through_a_link["files"], 50)
+
+    @harness.needs_root
+    def test_what_the_kernel_makes_up_is_not_read(self):
+        box = self.sandbox("mount")
+        for kind in ("proc", "sysfs"):
+            (self.tree / kind).mkdir()
+            box.run("mount", "-t", kind, "none", self.tree / kind)
+        self.run_ok("repo", "init")
+        answer = self.twinport("backup", self.tree, "--json", box=box)
+        self.assert_code(answer, 0)
+        self.assertEqual(answer.json()["files"], 50)
+        self.run_ok("restore", "latest", "--to", self.here / "out")
+        restored = self.here / "out" / str(self.tree).lstrip("/")
+        for kind in ("proc", "sysfs"):
+            self.assertEqual(list((restored / kind).iterdir()), [])
 
     @harness.needs_root
     def test_what_cannot_be_read_is_named(self):
