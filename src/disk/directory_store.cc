@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "disk/file_lock.h"
 #include "model/chunk_id.h"
 
 namespace disk {
@@ -100,10 +101,11 @@ base::Result<std::unique_ptr<DirectoryStore>> DirectoryStore::create(const std::
   while (const dirent* entry = readdir(directory.get())) {
     const std::string_view name = entry->d_name;
     // What an init that was interrupted leaves; a config is the store's user's to see.
-    constexpr std::array<std::string_view, 7> kOurs{
-        ".", "..", "keys", "key-copies", "incoming", "config", "config-copy"};
-    constexpr std::array<std::string_view, 4> kFolders{"packs", "indexes", "snapshots",
-                                                       "lost+found"};
+    constexpr std::array<std::string_view, 9> kOurs{
+        ".", "..", "keys", "key-copies", "incoming", "config", "config-copy", "reserve", "locks"};
+    constexpr std::array<std::string_view, 9> kFolders{"packs",    "indexes", "snapshots",
+                                                       "sessions", "holds",   "condemned",
+                                                       "lost",     "damaged", "lost+found"};
     if (std::ranges::find(kOurs, name) == kOurs.end() &&
         std::ranges::find(kFolders, name) == kFolders.end()) {
       return base::fail(base::ErrorKind::kUsage,
@@ -111,7 +113,8 @@ base::Result<std::unique_ptr<DirectoryStore>> DirectoryStore::create(const std::
                             base::escape_for_terminal(name) + "); name an empty or new directory");
     }
   }
-  for (const char* folder : {"incoming", "keys", "key-copies", "packs", "indexes", "snapshots"}) {
+  for (const char* folder :
+       {"incoming", "keys", "key-copies", "packs", "indexes", "snapshots", "sessions"}) {
     if (mkdirat((*store)->root_.get(), folder, 0700) != 0 && errno != EEXIST)
       return (*store)->failed("make", folder, errno);
   }
@@ -133,41 +136,58 @@ base::Result<void> DirectoryStore::make_parent(const std::string& name) {
   }
 }
 
-base::Result<std::string> DirectoryStore::write_incoming(std::string_view bytes) {
-  std::string name;
-  {
-    const std::scoped_lock lock(mutex_);
-    name = "incoming/" + writer_ + "-" + std::to_string(next_incoming_++);
+base::Result<DirectoryStore::Incoming> DirectoryStore::make_incoming(unsigned mode) {
+  while (true) {
+    Incoming made;
+    {
+      const std::scoped_lock lock(mutex_);
+      made.name = "incoming/" + writer_ + "-" + std::to_string(next_incoming_++);
+    }
+    if (auto parent = make_parent(made.name); !parent) return std::unexpected(parent.error());
+    made.file = base::Fd(
+        openat(root_.get(), made.name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    if (!made.file.valid() && errno == EEXIST) continue;
+    if (!made.file.valid()) return failed("make", made.name, errno);
+    // Between making and locking it somebody may have taken it for left behind: then another one.
+    // Where there are no locks nobody takes anything.
+    const LockResult locked = lock_for_writing(made.file.get());
+    struct stat status;
+    if (fstat(made.file.get(), &status) != 0) return failed("look at", made.name, errno);
+    if (locked != LockResult::kHeldByAnother && status.st_nlink > 0) return made;
+    unlinkat(root_.get(), made.name.c_str(), 0);
   }
-  if (auto made = make_parent(name); !made) return std::unexpected(made.error());
+}
+
+base::Result<DirectoryStore::Incoming> DirectoryStore::write_incoming(std::string_view bytes) {
   int error = EINVAL;
-  base::Fd file;
+  Incoming incoming;
   for (const bool direct : {true, false}) {
     if (direct && bytes.size() < kLargeObject) continue;
-    file =
-        base::Fd(openat(root_.get(), name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0400));
-    if (!file.valid()) return failed("make", name, errno);
-    error = direct ? write_direct(file.get(), bytes) : write_all(file.get(), bytes);
+    auto made = make_incoming(0400);
+    if (!made) return made;
+    incoming = std::move(*made);
+    const int file = incoming.file.get();
+    error = direct ? write_direct(file, bytes) : write_all(file, bytes);
     if (error != EINVAL) break;
-    // The file is read-only by now; the second try makes it anew.
-    unlinkat(root_.get(), name.c_str(), 0);
+    // Direct writing may fail half-way; the second try makes it anew.
+    unlinkat(root_.get(), incoming.name.c_str(), 0);
   }
-  if (error == 0 && fsync(file.get()) != 0) error = errno;
+  if (error == 0 && fsync(incoming.file.get()) != 0) error = errno;
   if (error != 0) {
-    unlinkat(root_.get(), name.c_str(), 0);
-    return failed("write", name, error);
+    unlinkat(root_.get(), incoming.name.c_str(), 0);
+    return failed("write", incoming.name, error);
   }
-  return name;
+  return incoming;
 }
 
 base::Result<void> DirectoryStore::put(const std::string& name, std::string_view bytes) {
   const auto incoming = write_incoming(bytes);
   if (!incoming) return std::unexpected(incoming.error());
   auto made = make_parent(name);
-  if (made && renameat(root_.get(), incoming->c_str(), root_.get(), name.c_str()) != 0)
+  if (made && renameat(root_.get(), incoming->name.c_str(), root_.get(), name.c_str()) != 0)
     made = failed("make", name, errno);
   if (!made) {
-    unlinkat(root_.get(), incoming->c_str(), 0);
+    unlinkat(root_.get(), incoming->name.c_str(), 0);
     return made;
   }
   const std::scoped_lock lock(mutex_);
@@ -180,16 +200,18 @@ base::Result<bool> DirectoryStore::put_if_absent(const std::string& name, std::s
   if (!incoming) return std::unexpected(incoming.error());
   int error = 0;
   if (auto made = make_parent(name); !made) {
-    unlinkat(root_.get(), incoming->c_str(), 0);
+    unlinkat(root_.get(), incoming->name.c_str(), 0);
     return std::unexpected(made.error());
   }
-  if (renameat2(root_.get(), incoming->c_str(), root_.get(), name.c_str(), RENAME_NOREPLACE) != 0)
+  if (renameat2(root_.get(), incoming->name.c_str(), root_.get(), name.c_str(), RENAME_NOREPLACE) !=
+      0)
     error = errno;
   if (error == EINVAL || error == ENOSYS) {  // not on this file system; a hard link says the same
-    error = linkat(root_.get(), incoming->c_str(), root_.get(), name.c_str(), 0) == 0 ? 0 : errno;
-    unlinkat(root_.get(), incoming->c_str(), 0);
+    error =
+        linkat(root_.get(), incoming->name.c_str(), root_.get(), name.c_str(), 0) == 0 ? 0 : errno;
+    unlinkat(root_.get(), incoming->name.c_str(), 0);
   } else if (error != 0) {
-    unlinkat(root_.get(), incoming->c_str(), 0);
+    unlinkat(root_.get(), incoming->name.c_str(), 0);
   }
   if (error == EEXIST) return false;
   if (error != 0) return failed("make", name, error);

@@ -1,6 +1,8 @@
 // DirectoryStore: a BlobStore in a directory. An object is written beside the others, synced, and
 // renamed into its place; barrier() syncs the directories. Large objects pass by the page cache
 // where the file system can: a backup should not push out what the machine works with.
+// Who is at work has a file in sessions/ under a lock of its open file description, which the
+// kernel takes away with the process: whatever a dead owner leaves, anybody sees that it is dead.
 #pragma once
 
 #include <mutex>
@@ -30,12 +32,24 @@ class DirectoryStore final : public repo::BlobStore {
   base::Result<std::vector<repo::BlobInfo>> list(const std::string& folder) override;
   base::Result<void> remove(const std::string& name) override;
   base::Result<void> barrier() override;
+  base::Result<std::unique_ptr<repo::StoreSession>> open_session(repo::SessionKind kind) override;
+  base::Result<std::vector<repo::SessionInfo>> sessions() override;
+  base::Result<std::unique_ptr<repo::StoreLock>> try_lock(const std::string& name) override;
+  base::Result<Leftovers> clear_leftovers() override;
+  base::Result<void> reserve(uint64_t bytes) override;
   [[nodiscard]] std::string description() const override { return path_; }
 
  private:
+  /// A file of incoming/ that is being written: locked as long as it is open, so that nobody takes
+  /// it for what a dead writer left.
+  struct Incoming {
+    std::string name;
+    base::Fd file;
+  };
   base::Result<base::Fd> open_for_reading(const std::string& name) const;
-  /// Writes and syncs a file of incoming/ and answers its name.
-  base::Result<std::string> write_incoming(std::string_view bytes);
+  base::Result<Incoming> make_incoming(unsigned mode);
+  /// Writes and syncs a file of incoming/.
+  base::Result<Incoming> write_incoming(std::string_view bytes);
   base::Result<void> make_parent(const std::string& name);
   std::unexpected<base::Error> failed(const char* tried, const std::string& name,
                                       int error_number) const;

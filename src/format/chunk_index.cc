@@ -107,6 +107,11 @@ model::IndexEntry ChunkIndex::entry(size_t number) const {
 }
 
 std::optional<model::IndexEntry> ChunkIndex::find(const model::ChunkId& id) const {
+  const auto number = find_number(id);
+  return number ? std::optional(entry(*number)) : std::nullopt;
+}
+
+std::optional<size_t> ChunkIndex::find_number(const model::ChunkId& id) const {
   const std::string_view wanted = id.text();
   const uint64_t key = prefix(wanted);
   size_t low = 0;
@@ -138,9 +143,8 @@ std::optional<model::IndexEntry> ChunkIndex::find(const model::ChunkId& id) cons
     (id_at(middle) <= wanted ? low : high) = middle;
   }
   if (high == low || id_at(low) != wanted) return std::nullopt;
-  const model::IndexEntry found = entry(low);
-  if (found.pack >= pack_count_) return std::nullopt;
-  return found;
+  if (entry(low).pack >= pack_count_) return std::nullopt;
+  return low;
 }
 
 base::Result<void> ChunkIndex::check() const {

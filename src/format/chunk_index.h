@@ -27,6 +27,8 @@ class ChunkIndex {
   /// Damage cannot make this fail: what it finds is proven by opening the chunk, and what it does
   /// not find is stored again.
   [[nodiscard]] std::optional<model::IndexEntry> find(const model::ChunkId& id) const;
+  /// The same, as a number for entry().
+  [[nodiscard]] std::optional<size_t> find_number(const model::ChunkId& id) const;
 
   [[nodiscard]] size_t pack_count() const { return pack_count_; }
   [[nodiscard]] size_t size() const { return entry_count_; }

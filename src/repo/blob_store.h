@@ -36,6 +36,40 @@ struct BlobInfo {
   friend bool operator==(const BlobInfo&, const BlobInfo&) = default;
 };
 
+/// Somebody at work in a store: from its making until it goes, or its process dies. A dead owner
+/// blocks nobody.
+class StoreSession {
+ public:
+  StoreSession() = default;
+  StoreSession(const StoreSession&) = delete;
+  StoreSession& operator=(const StoreSession&) = delete;
+  virtual ~StoreSession() = default;
+
+  /// What others read of it in sessions(), in place of what it said before ("" at first).
+  virtual base::Result<void> note(std::string_view text) = 0;
+  /// False once somebody took it for dead: nothing is held for it any more.
+  virtual bool stands() = 0;
+};
+
+struct SessionInfo {
+  std::string name;
+  std::string note;
+};
+
+/// Held until it goes, or its process dies.
+class StoreLock {
+ public:
+  StoreLock() = default;
+  StoreLock(const StoreLock&) = delete;
+  StoreLock& operator=(const StoreLock&) = delete;
+  virtual ~StoreLock() = default;
+};
+
+enum class SessionKind : uint8_t {
+  kWriter,
+  kReader,  ///< leaves no trace but itself: where sessions were never kept there is none
+};
+
 class BlobStore {
  public:
   BlobStore() = default;
@@ -62,6 +96,23 @@ class BlobStore {
   /// Returns when every put() that returned before would survive a power failure. After an error
   /// nothing is known of them: write again, from the source.
   virtual base::Result<void> barrier() = 0;
+
+  /// Shows others that somebody is at work. Two never have the same name.
+  virtual base::Result<std::unique_ptr<StoreSession>> open_session(SessionKind kind) = 0;
+  /// All whose owners live; what is left of the dead is cleared away. kUnsupported where the store
+  /// cannot tell who lives.
+  virtual base::Result<std::vector<SessionInfo>> sessions() = 0;
+  /// For what one at a time may do; nothing where somebody does it.
+  virtual base::Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) = 0;
+
+  struct Leftovers {
+    uint64_t files = 0;
+    uint64_t bytes = 0;
+  };
+  /// Clears away what writers that died left half written.
+  virtual base::Result<Leftovers> clear_leftovers() = 0;
+  /// Sets room aside so that a full store can be cleared up; 0 gives it back.
+  virtual base::Result<void> reserve(uint64_t bytes) = 0;
 
   /// How errors call the store: "the repository /backup".
   [[nodiscard]] virtual std::string description() const = 0;

@@ -13,14 +13,30 @@ constexpr size_t kPackOutlinesMost = 48;
 
 base::Result<std::unique_ptr<ChunkReader>> ChunkReader::open(const Repository& repository,
                                                              size_t cache_bytes) {
+  auto presence = repository.store().open_session(SessionKind::kReader);
   auto indexes = IndexSet::load(repository.store());
   if (!indexes) return std::unexpected(indexes.error());
-  return std::make_unique<ChunkReader>(repository, std::move(*indexes), cache_bytes);
+  auto reader = std::make_unique<ChunkReader>(repository, std::move(*indexes), cache_bytes);
+  if (presence) {
+    // A note that fails to be written only makes gc wait for us longer.
+    static_cast<void>((*presence)->note(reader->indexes_.session_note()));
+    reader->presence_ = std::move(*presence);
+  }
+  return reader;
+}
+
+base::Result<void> ChunkReader::reload() {
+  auto indexes = IndexSet::load(repository_.store());
+  if (!indexes) return std::unexpected(indexes.error());
+  const std::scoped_lock lock(mutex_);
+  indexes_ = std::move(*indexes);
+  looked_for_unknown_packs_ = false;
+  return {};
 }
 
 std::optional<ChunkPlace> ChunkReader::locate(const model::ChunkId& id) {
   const std::scoped_lock lock(mutex_);
-  if (const auto found = indexes_.find(id)) return found;
+  if (const auto found = indexes_.find_anywhere(id)) return found;
   if (looked_for_unknown_packs_) return std::nullopt;
   // An index may be lost or not be written yet; packs say themselves what is in them.
   looked_for_unknown_packs_ = true;
@@ -29,7 +45,15 @@ std::optional<ChunkPlace> ChunkReader::locate(const model::ChunkId& id) {
     if (const auto outline = read_pack_outline(repository_.store(), *name, object.size))
       indexes_.add(*outline);
   }
-  return indexes_.find(id);
+  for (const Condemnation& condemnation : indexes_.condemnations()) {
+    for (const model::ChunkId& pack : condemnation.packs) {
+      const auto size = indexes_.packs().find(pack);
+      if (size == indexes_.packs().end()) continue;
+      if (const auto outline = read_pack_outline(repository_.store(), pack, size->second))
+        indexes_.add(*outline);
+    }
+  }
+  return indexes_.find_anywhere(id);
 }
 
 base::Result<std::shared_ptr<const ChunkReader::Pack>> ChunkReader::pack(
@@ -113,27 +137,35 @@ base::Result<ChunkReader::Opened> ChunkReader::open_segment_of(const model::Chun
   return out;
 }
 
-base::Result<ChunkView> ChunkReader::read(const model::ChunkId& id) {
-  const auto place = locate(id);
-  if (!place) {
-    return base::fail(base::ErrorKind::kNotFound,
-                      "chunk " + model::to_hex(id.text()) + " is nowhere in the repository");
+base::Result<std::pair<ChunkReader::Opened, ChunkPlace>> ChunkReader::open(const model::ChunkId& id,
+                                                                           const char* what) {
+  for (bool again = false;; again = true) {
+    const auto place = locate(id);
+    if (!place) {
+      return base::fail(
+          base::ErrorKind::kNotFound,
+          std::string(what) + " " + model::to_hex(id.text()) + " is nowhere in the repository");
+    }
+    auto opened = open_segment_of(id, *place);
+    if (opened) return std::pair(std::move(*opened), *place);
+    if (again || opened.error().kind != base::ErrorKind::kNotFound)
+      return std::unexpected(opened.error());
+    if (auto loaded = reload(); !loaded) return std::unexpected(loaded.error());
   }
-  auto opened = open_segment_of(id, *place);
+}
+
+base::Result<ChunkView> ChunkReader::read(const model::ChunkId& id) {
+  auto opened = open(id, "chunk");
   if (!opened) return std::unexpected(opened.error());
-  return ChunkView(opened->contents, place->ordinal);
+  return ChunkView(opened->first.contents, opened->second.ordinal);
 }
 
 base::Result<TreeChunk> ChunkReader::read_tree(const model::ChunkId& id) {
-  const auto place = locate(id);
-  if (!place) {
-    return base::fail(base::ErrorKind::kNotFound,
-                      "tree " + model::to_hex(id.text()) + " is nowhere in the repository");
-  }
-  auto opened = open_segment_of(id, *place);
+  auto opened = open(id, "tree");
   if (!opened) return std::unexpected(opened.error());
-  return TreeChunk{.content = std::string(opened->contents->chunk(place->ordinal)),
-                   .references = opened->entry->chunks[place->ordinal].references};
+  const auto& [segment, place] = *opened;
+  return TreeChunk{.content = std::string(segment.contents->chunk(place.ordinal)),
+                   .references = segment.entry->chunks[place.ordinal].references};
 }
 
 }  // namespace repo

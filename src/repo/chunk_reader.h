@@ -64,11 +64,17 @@ class ChunkReader {
     std::shared_ptr<const SegmentContents> contents;
   };
 
+  /// Looks for the chunk again, once, where gc has moved it meanwhile.
+  base::Result<std::pair<Opened, ChunkPlace>> open(const model::ChunkId& id, const char* what);
+  base::Result<void> reload();
   base::Result<std::shared_ptr<const Pack>> pack(const model::PackPlace& place);
   base::Result<Opened> open_segment_of(const model::ChunkId& id, const ChunkPlace& place);
   void keep(const Place& place, const std::shared_ptr<const SegmentContents>& contents);
 
   const Repository& repository_;
+  /// As long as it is there, gc keeps what was not condemned when we began. Best effort: a
+  /// repository that cannot be written to is read all the same.
+  std::unique_ptr<StoreSession> presence_;
   IndexSet indexes_;
   size_t cache_bytes_;
   std::mutex mutex_;  ///< guards all below, and indexes_

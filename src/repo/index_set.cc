@@ -1,7 +1,8 @@
 #include "repo/index_set.h"
 
-#include <unordered_set>
+#include <algorithm>
 
+#include "format/id_list.h"
 #include "format/pack.h"
 
 namespace repo {
@@ -48,9 +49,22 @@ base::Result<PackOutline> read_pack_outline(BlobStore& store, const model::Chunk
 }
 
 base::Result<IndexSet> IndexSet::load(BlobStore& store) {
+  // gc may put a new index in the place of others while we list them; then all is looked at again.
+  // Should it never end, what is missing here is found in packs, or stored again.
+  constexpr int kTries = 5;
+  IndexSet set;
+  for (int i = 0; i < kTries; ++i) {
+    set = IndexSet();
+    const auto steady = load_once(store, set);
+    if (!steady) return std::unexpected(steady.error());
+    if (*steady) break;
+  }
+  return set;
+}
+
+base::Result<bool> IndexSet::load_once(BlobStore& store, IndexSet& set) {
   const auto objects = store.list("indexes");
   if (!objects) return std::unexpected(objects.error());
-  IndexSet set;
   for (const BlobInfo& object : *objects) {
     auto view = store.map(object.name);
     if (!view) {
@@ -65,63 +79,153 @@ base::Result<IndexSet> IndexSet::load(BlobStore& store) {
       set.notices_.push_back(object.name + " " + index.error().message);
       continue;
     }
-    set.indexes_.push_back({.view = *view, .index = *index, .has_pack = {}});
+    Loaded& loaded = set.indexes_.emplace_back();
+    loaded.object = object.name;
+    loaded.view = *view;
+    loaded.index = *index;
+    loaded.first_number = set.first_added_;
+    if (index->size() > 0) {
+      loaded.first = index->entry(0).id;
+      loaded.last = index->entry(index->size() - 1).id;
+    }
+    set.first_added_ += index->size();
   }
+  if (auto read = set.load_condemnations(store); !read) return std::unexpected(read.error());
   // Packs after indexes: whatever an index names was there before it.
+  if (auto noted = set.note_packs(store); !noted) return std::unexpected(noted.error());
+  const auto again = store.list("indexes");
+  if (!again) return std::unexpected(again.error());
+  return *again == *objects;
+}
+
+base::Result<void> IndexSet::load_condemnations(BlobStore& store) {
+  const auto objects = store.list("condemned");
+  if (!objects) return std::unexpected(objects.error());
+  for (const BlobInfo& object : *objects) {
+    const auto bytes = store.get(object.name, format::kIdListLargest);
+    if (!bytes && bytes.error().kind == base::ErrorKind::kNotFound) continue;
+    const auto packs =
+        bytes ? format::decode_id_list(format::IdListKind::kCondemned, *bytes)
+              : base::Result<std::vector<model::ChunkId>>(std::unexpected(bytes.error()));
+    if (!packs) {
+      // One that was torn was never acted upon, and never will be.
+      if (packs.error().kind != base::ErrorKind::kCorrupt)
+        return base::fail(packs.error().kind, object.name + " " + packs.error().message);
+      notices_.push_back(object.name + " " + packs.error().message);
+      continue;
+    }
+    condemned_.insert(packs->begin(), packs->end());
+    condemnations_.push_back({.object = object.name, .packs = *packs});
+  }
+  return {};
+}
+
+base::Result<void> IndexSet::note_packs(BlobStore& store) {
   auto packs = store.list("packs");
   if (!packs) return std::unexpected(packs.error());
-  std::unordered_map<model::ChunkId, uint64_t, model::ChunkIdHash> sizes;
   for (const BlobInfo& object : *packs) {
-    if (const auto name = name_of_object(object.name)) sizes[*name] = object.size;
+    if (const auto name = name_of_object(object.name)) pack_sizes_[*name] = object.size;
   }
-  std::unordered_set<model::ChunkId, model::ChunkIdHash> known;
-  for (Loaded& loaded : set.indexes_) {
-    loaded.has_pack.resize(loaded.index.pack_count());
-    for (size_t i = 0; i < loaded.has_pack.size(); ++i) {
+  IdSet known;
+  for (Loaded& loaded : indexes_) {
+    loaded.packs.resize(loaded.index.pack_count());
+    for (size_t i = 0; i < loaded.packs.size(); ++i) {
       const model::PackPlace place = loaded.index.pack(i);
-      const auto found = sizes.find(place.name);
-      loaded.has_pack[i] = found != sizes.end() && found->second == place.size;
+      const auto found = pack_sizes_.find(place.name);
       known.insert(place.name);
+      if (found == pack_sizes_.end() || found->second != place.size) continue;
+      loaded.packs[i] = is_condemned(place.name) ? PackState::kCondemned : PackState::kGood;
     }
   }
   std::erase_if(*packs, [&](const BlobInfo& object) {
     const auto name = name_of_object(object.name);
-    return !name || known.contains(*name);
+    return !name || known.contains(*name) || is_condemned(*name);
   });
-  set.unknown_packs_ = std::move(*packs);
-  return set;
+  unknown_packs_ = std::move(*packs);
+  return {};
+}
+
+std::optional<uint64_t> IndexSet::find_number(const model::ChunkId& id, bool condemned_too) const {
+  std::optional<uint64_t> condemned;
+  if (const auto found = added_.find(id); found != added_.end()) {
+    const uint64_t number = first_added_ + found->second;
+    if (!is_condemned(added_packs_[added_places_[found->second].pack].name)) return number;
+    condemned = number;
+  }
+  for (const Loaded& loaded : indexes_) {
+    if (id < loaded.first || loaded.last < id) continue;
+    const auto entry = loaded.index.find_number(id);
+    if (!entry) continue;
+    const PackState pack = loaded.packs[loaded.index.entry(*entry).pack];
+    if (pack == PackState::kGood) return loaded.first_number + *entry;
+    if (pack == PackState::kCondemned && !condemned) condemned = loaded.first_number + *entry;
+  }
+  return condemned_too ? condemned : std::nullopt;
+}
+
+std::optional<uint64_t> IndexSet::number(const model::ChunkId& id) const {
+  return find_number(id, true);
 }
 
 std::optional<ChunkPlace> IndexSet::find(const model::ChunkId& id) const {
-  if (const auto found = added_.find(id); found != added_.end()) {
-    const Added& added = found->second;
-    return ChunkPlace{.pack = added_packs_[added.pack],
-                      .offset = added.offset,
-                      .stored = added.stored,
-                      .ordinal = added.ordinal};
+  const auto found = find_number(id, false);
+  return found ? std::optional(place(*found)) : std::nullopt;
+}
+
+std::optional<ChunkPlace> IndexSet::find_anywhere(const model::ChunkId& id) const {
+  const auto found = find_number(id, true);
+  return found ? std::optional(place(*found)) : std::nullopt;
+}
+
+ChunkPlace IndexSet::place(uint64_t number) const {
+  if (number >= first_added_) {
+    const Added& added = added_places_[number - first_added_];
+    return {.pack = added_packs_[added.pack],
+            .offset = added.offset,
+            .stored = added.stored,
+            .ordinal = added.ordinal};
   }
-  for (const Loaded& loaded : indexes_) {
-    if (const auto entry = loaded.index.find(id); entry && loaded.has_pack[entry->pack]) {
-      return ChunkPlace{.pack = loaded.index.pack(entry->pack),
-                        .offset = entry->offset,
-                        .stored = entry->stored,
-                        .ordinal = entry->ordinal};
-    }
-  }
-  return std::nullopt;
+  const auto loaded =
+      std::prev(std::ranges::upper_bound(indexes_, number, {}, &Loaded::first_number));
+  const model::IndexEntry entry = loaded->index.entry(number - loaded->first_number);
+  return {.pack = loaded->index.pack(entry.pack),
+          .offset = entry.offset,
+          .stored = entry.stored,
+          .ordinal = entry.ordinal};
 }
 
 void IndexSet::add(const PackOutline& pack) {
   const auto number = static_cast<uint32_t>(added_packs_.size());
   added_packs_.push_back(pack.place);
+  const bool condemned = is_condemned(pack.place.name);
   for (const model::SegmentEntry& segment : pack.segments) {
     for (size_t i = 0; i < segment.chunks.size(); ++i) {
-      added_.try_emplace(segment.chunks[i].id, Added{.pack = number,
-                                                     .offset = segment.offset,
-                                                     .stored = segment.stored,
-                                                     .ordinal = static_cast<uint16_t>(i)});
+      const auto place = static_cast<uint32_t>(added_places_.size());
+      const auto [at, is_new] = added_.try_emplace(segment.chunks[i].id, place);
+      if (!is_new && condemned) continue;
+      if (!is_new && !is_condemned(added_packs_[added_places_[at->second].pack].name)) continue;
+      at->second = place;
+      added_places_.push_back({.pack = number,
+                               .offset = segment.offset,
+                               .stored = segment.stored,
+                               .ordinal = static_cast<uint16_t>(i)});
     }
   }
+}
+
+std::string IndexSet::session_note() const {
+  std::string note;
+  for (const Condemnation& condemnation : condemnations_) note += condemnation.object + "\n";
+  return note;
+}
+
+std::vector<IndexSet::LoadedIndex> IndexSet::indexes() const {
+  std::vector<LoadedIndex> out;
+  for (const Loaded& loaded : indexes_) {
+    out.push_back(
+        {.object = loaded.object, .index = &loaded.index, .first_number = loaded.first_number});
+  }
+  return out;
 }
 
 }  // namespace repo

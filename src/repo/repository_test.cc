@@ -261,6 +261,41 @@ TEST(Repository, StoresAgainWhatALostPackHeld) {
   expect_whole(*repository, 100);
 }
 
+TEST(WriterSession, IsSeenFromItsBeginningToItsEnd) {
+  MemoryStore store;
+  make(store);
+  const auto repository = open(store);
+  {
+    const auto session = repo::WriterSession::begin(*repository);
+    ASSERT_TRUE(session);
+    EXPECT_EQ(store.sessions()->size(), 1U);
+  }
+  EXPECT_TRUE(store.sessions()->empty());
+}
+
+// Its session is taken away, and with it whatever it was told is stored may go.
+TEST(WriterSession, TakenForDeadItLooksForEveryChunkAgain) {
+  for (const bool lost : {false, true}) {
+    SCOPED_TRACE(lost);
+    MemoryStore store;
+    make(store);
+    const auto repository = open(store);
+    ASSERT_TRUE(write_set(*repository, 1, 40));
+    auto session = repo::WriterSession::begin(*repository);
+    ASSERT_TRUE(session);
+    std::vector<model::ChunkId> ids;
+    for (unsigned i = 0; i < 40; ++i)
+      ids.push_back((*session)->add(ChunkKind::kData, noise(1 + i, (i * 977) % 8192)).value());
+    model::Snapshot snapshot;
+    snapshot.roots = (*session)->add(ChunkKind::kTree, "another root", ids).value();
+    store.forget_sessions();
+    if (lost) ASSERT_TRUE(store.remove(store.list("packs")->front().name));
+    const auto committed = (*session)->commit(snapshot);
+    EXPECT_EQ(committed.has_value(), !lost);
+    EXPECT_EQ(store.list("snapshots")->size(), lost ? 1U : 2U);
+  }
+}
+
 TEST(Repository, IsReadWithoutAnyIndex) {
   MemoryStore store;
   make(store);

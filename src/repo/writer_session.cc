@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "format/pack.h"
+#include "repo/mark.h"
 
 namespace repo {
 namespace {
@@ -20,9 +21,14 @@ size_t kind_number(model::ChunkKind kind) { return kind == model::ChunkKind::kDa
 
 base::Result<std::unique_ptr<WriterSession>> WriterSession::begin(Repository& repository,
                                                                   const WriterOptions& options) {
+  auto presence = repository.store().open_session(SessionKind::kWriter);
+  if (!presence) return std::unexpected(presence.error());
   auto indexes = IndexSet::load(repository.store());
   if (!indexes) return std::unexpected(indexes.error());
+  if (auto noted = (*presence)->note(indexes->session_note()); !noted)
+    return std::unexpected(noted.error());
   auto session = std::make_unique<WriterSession>(repository, std::move(*indexes), options);
+  session->presence_ = std::move(*presence);
   for (const BlobInfo& object : session->indexes_.unknown_packs()) {
     if (auto taken = session->take_up(object); !taken) return std::unexpected(taken.error());
   }
@@ -233,14 +239,46 @@ base::Result<void> WriterSession::write_index() {
   return repository_.store().put("indexes/" + name, bytes);
 }
 
+/// Nothing was held for us: opens another session, and sees whether all that the snapshot refers to
+/// is there, and not condemned by then.
+base::Result<void> WriterSession::look_again(const model::ChunkId& roots) {
+  BlobStore& store = repository_.store();
+  auto presence = store.open_session(SessionKind::kWriter);
+  if (!presence) return std::unexpected(presence.error());
+  const auto indexes = IndexSet::load(store);
+  if (!indexes) return std::unexpected(indexes.error());
+  if (auto noted = (*presence)->note(indexes->session_note()); !noted) return noted;
+  const auto marks = mark(store, *indexes, {&roots, 1}, {.condemned_too = false});
+  if (!marks) return std::unexpected(marks.error());
+  presence_ = std::move(*presence);
+  if (marks->missing == 0) return {};
+  return base::fail(base::ErrorKind::kIo,
+                    "somebody took this backup for dead and cleared up " +
+                        std::to_string(marks->missing) +
+                        " chunks that it relies on, so nothing was committed; run it again, and "
+                        "leave the files in sessions/ to `twinport repo gc`");
+}
+
 base::Result<model::ChunkId> WriterSession::commit(model::Snapshot& snapshot) {
   BlobStore& store = repository_.store();
   if (auto finished = finish_packs(); !finished) return std::unexpected(finished.error());
   if (auto synced = store.barrier(); !synced) return std::unexpected(synced.error());
   if (auto written = write_index(); !written) return std::unexpected(written.error());
   if (auto synced = store.barrier(); !synced) return std::unexpected(synced.error());
+  if (!presence_->stands()) {
+    if (auto well = look_again(snapshot.roots); !well) return std::unexpected(well.error());
+  }
   auto name = repository_.put_snapshot(snapshot);
   if (!name) return name;
+  // Whoever takes us for dead lists snapshots after that: either ours was there by then, and what
+  // it needs is kept, or we see now that our session is gone.
+  if (!presence_->stands()) {
+    if (auto well = look_again(snapshot.roots); !well) {
+      static_cast<void>(store.remove("snapshots/" + model::to_hex(name->text())));
+      static_cast<void>(store.barrier());
+      return std::unexpected(well.error());
+    }
+  }
   if (auto synced = store.barrier(); !synced) return std::unexpected(synced.error());
   return name;
 }

@@ -27,7 +27,8 @@ struct WriterOptions {
 
 class WriterSession {
  public:
-  /// Loads the indexes and takes up the packs that interrupted sessions left.
+  /// Shows itself in the store, loads the indexes, and takes up the packs that interrupted sessions
+  /// left. What the session is told is stored stays so until it ends: docs/concurrency.md.
   static base::Result<std::unique_ptr<WriterSession>> begin(Repository& repository,
                                                             const WriterOptions& options = {});
   WriterSession(Repository& repository, IndexSet indexes, const WriterOptions& options);
@@ -42,7 +43,8 @@ class WriterSession {
   /// Whether a chunk is stored: what a parent snapshot cites must be asked for, each time.
   [[nodiscard]] bool has(const model::ChunkId& id) const;
 
-  /// Packs → barrier → index → barrier → snapshot → barrier. Answers the snapshot's name.
+  /// Packs → barrier → index → barrier → snapshot → barrier. Answers the snapshot's name. Where the
+  /// session was taken for dead, every chunk of the snapshot is looked for again first.
   base::Result<model::ChunkId> commit(model::Snapshot& snapshot);
 
   [[nodiscard]] uint64_t added_bytes() const { return added_bytes_; }  ///< contents, uncompressed
@@ -74,6 +76,7 @@ class WriterSession {
   void set_error(const base::Error& error);
   base::Result<void> finish_packs();
   base::Result<void> write_index();
+  base::Result<void> look_again(const model::ChunkId& roots);
 
   Repository& repository_;
   const IndexSet indexes_;
@@ -101,6 +104,7 @@ class WriterSession {
   std::vector<model::IndexEntry> entries_;
   uint64_t stored_bytes_ = 0;
 
+  std::unique_ptr<StoreSession> presence_;  ///< of the adding thread; goes after the workers
   std::vector<std::jthread> workers_;
 };
 

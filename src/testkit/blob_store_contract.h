@@ -2,6 +2,8 @@
 // BlobStoreContract with a factory of empty stores.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -90,6 +92,91 @@ TEST_P(BlobStoreContract, AViewOutlivesItsObject) {
   ASSERT_TRUE(store_.put("indexes/ab", "new"));
   ASSERT_TRUE(store_.remove("indexes/ab"));
   EXPECT_EQ(view->bytes(), "old");
+}
+
+std::vector<std::string> notes_of(repo::BlobStore& store) {
+  std::vector<std::string> notes;
+  const auto sessions = store.sessions();
+  if (!sessions) ADD_FAILURE() << sessions.error().message;
+  for (const repo::SessionInfo& session : sessions.value_or(std::vector<repo::SessionInfo>{}))
+    notes.push_back(session.note);
+  std::ranges::sort(notes);
+  return notes;
+}
+
+TEST_P(BlobStoreContract, ASessionIsSeenWithItsNoteUntilItEnds) {
+  EXPECT_EQ(notes_of(store_), std::vector<std::string>{});
+  auto first = store_.open_session(repo::SessionKind::kWriter);
+  ASSERT_TRUE(first) << first.error().message;
+  auto second = store_.open_session(repo::SessionKind::kReader);
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(notes_of(store_), (std::vector<std::string>{"", ""}));
+  ASSERT_TRUE((*first)->note("a long note that is replaced"));
+  ASSERT_TRUE((*first)->note("seen"));
+  EXPECT_TRUE((*first)->stands());
+  EXPECT_EQ(notes_of(store_), (std::vector<std::string>{"", "seen"}));
+  second->reset();
+  EXPECT_EQ(notes_of(store_), std::vector<std::string>{"seen"});
+  first->reset();
+  EXPECT_EQ(notes_of(store_), std::vector<std::string>{});
+}
+
+TEST_P(BlobStoreContract, SessionsAreNoObjects) {
+  const auto session = store_.open_session(repo::SessionKind::kWriter);
+  ASSERT_TRUE(session);
+  for (const char* folder : {"packs", "indexes", "snapshots"})
+    EXPECT_TRUE(store_.list(folder)->empty());
+}
+
+TEST_P(BlobStoreContract, ALockHasOneHolder) {
+  auto held = store_.try_lock("gc");
+  ASSERT_TRUE(held);
+  ASSERT_NE(*held, nullptr);
+  EXPECT_EQ(store_.try_lock("gc").value(), nullptr);
+  EXPECT_NE(store_.try_lock("other").value(), nullptr);
+  held->reset();
+  EXPECT_NE(store_.try_lock("gc").value(), nullptr);
+}
+
+TEST_P(BlobStoreContract, OneOfManyThatLockAtOnceHoldsIt) {
+  std::atomic<int> held = 0;
+  {
+    std::vector<std::unique_ptr<repo::StoreLock>> locks(8);
+    std::vector<std::jthread> threads;
+    for (auto& lock : locks) {
+      threads.emplace_back([&] {
+        lock = store_.try_lock("gc").value_or(nullptr);
+        if (lock) ++held;
+      });
+    }
+    threads.clear();
+  }
+  EXPECT_EQ(held, 1);
+}
+
+TEST_P(BlobStoreContract, SessionsComeAndGoFromManyThreads) {
+  std::atomic<int> failed = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        for (int round = 0; round < 25; ++round) {
+          const auto session = store_.open_session(repo::SessionKind::kWriter);
+          if (!session || !(*session)->note("x") || !store_.sessions() || !(*session)->stands())
+            ++failed;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(failed, 0) << "one who lives was taken for dead";
+  EXPECT_EQ(notes_of(store_), std::vector<std::string>{});
+}
+
+TEST_P(BlobStoreContract, RoomCanBeSetAsideAndGivenBack) {
+  EXPECT_TRUE(store_.reserve(1 << 20));
+  EXPECT_TRUE(store_.reserve(1 << 20));
+  EXPECT_TRUE(store_.reserve(0));
+  EXPECT_TRUE(store_.reserve(0));
 }
 
 TEST_P(BlobStoreContract, BarriersHoldAtAnyTime) {

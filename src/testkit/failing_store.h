@@ -47,6 +47,21 @@ class FailingStore final : public repo::BlobStore {
     if (fails()) return failure("sync", "everything");
     return store_.barrier();
   }
+  base::Result<std::unique_ptr<repo::StoreSession>> open_session(repo::SessionKind kind) override {
+    return store_.open_session(kind);
+  }
+  base::Result<std::vector<repo::SessionInfo>> sessions() override { return store_.sessions(); }
+  base::Result<std::unique_ptr<repo::StoreLock>> try_lock(const std::string& name) override {
+    return store_.try_lock(name);
+  }
+  base::Result<Leftovers> clear_leftovers() override {
+    if (fails()) return failure("clear", "leftovers");
+    return store_.clear_leftovers();
+  }
+  base::Result<void> reserve(uint64_t bytes) override {
+    if (fails()) return failure("reserve", "room");
+    return store_.reserve(bytes);
+  }
   [[nodiscard]] std::string description() const override { return store_.description(); }
 
  private:

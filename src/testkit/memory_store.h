@@ -2,8 +2,10 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "repo/blob_store.h"
@@ -65,7 +67,40 @@ class MemoryStore final : public repo::BlobStore {
     unsynced_.clear();
     return {};
   }
+  base::Result<std::unique_ptr<repo::StoreSession>> open_session(repo::SessionKind) override {
+    const std::scoped_lock lock(present_->mutex);
+    const std::string name = "session-" + std::to_string(present_->next++);
+    present_->notes[name] = "";
+    return std::make_unique<Session>(present_, name);
+  }
+  base::Result<std::vector<repo::SessionInfo>> sessions() override {
+    const std::scoped_lock lock(present_->mutex);
+    std::vector<repo::SessionInfo> out;
+    for (const auto& [name, note] : present_->notes) out.push_back({.name = name, .note = note});
+    return out;
+  }
+  base::Result<std::unique_ptr<repo::StoreLock>> try_lock(const std::string& name) override {
+    const std::scoped_lock lock(present_->mutex);
+    if (!present_->locks.insert(name).second) return nullptr;
+    return std::make_unique<Lock>(present_, name);
+  }
+  base::Result<Leftovers> clear_leftovers() override { return Leftovers{}; }
+  base::Result<void> reserve(uint64_t bytes) override {
+    const std::scoped_lock lock(mutex_);
+    reserved_ = bytes;
+    return {};
+  }
+  [[nodiscard]] uint64_t reserved() {
+    const std::scoped_lock lock(mutex_);
+    return reserved_;
+  }
   [[nodiscard]] std::string description() const override { return "memory"; }
+
+  /// As if all who are at work were taken for dead: their sessions stand no more.
+  void forget_sessions() {
+    const std::scoped_lock lock(present_->mutex);
+    present_->notes.clear();
+  }
 
   /// What a power failure leaves of what no barrier covered.
   enum class Loss { kNothing, kAll, kEverySecond, kTorn };
@@ -103,6 +138,54 @@ class MemoryStore final : public repo::BlobStore {
  private:
   using Bytes = std::shared_ptr<const std::string>;
 
+  /// Who is at work; outlives the store where they do.
+  struct Present {
+    std::mutex mutex;
+    std::map<std::string, std::string> notes;
+    std::set<std::string> locks;
+    uint64_t next = 0;
+  };
+  class Session final : public repo::StoreSession {
+   public:
+    Session(std::shared_ptr<Present> present, std::string name)
+        : present_(std::move(present)), name_(std::move(name)) {}
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+    ~Session() override {
+      const std::scoped_lock lock(present_->mutex);
+      present_->notes.erase(name_);
+    }
+    base::Result<void> note(std::string_view text) override {
+      const std::scoped_lock lock(present_->mutex);
+      const auto found = present_->notes.find(name_);
+      if (found != present_->notes.end()) found->second = text;
+      return {};
+    }
+    bool stands() override {
+      const std::scoped_lock lock(present_->mutex);
+      return present_->notes.contains(name_);
+    }
+
+   private:
+    std::shared_ptr<Present> present_;
+    std::string name_;
+  };
+  class Lock final : public repo::StoreLock {
+   public:
+    Lock(std::shared_ptr<Present> present, std::string name)
+        : present_(std::move(present)), name_(std::move(name)) {}
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+    ~Lock() override {
+      const std::scoped_lock lock(present_->mutex);
+      present_->locks.erase(name_);
+    }
+
+   private:
+    std::shared_ptr<Present> present_;
+    std::string name_;
+  };
+
   void change(const std::string& name, std::optional<std::string> bytes) {
     const auto found = objects_.find(name);
     unsynced_.try_emplace(name, found == objects_.end() ? nullptr : found->second);
@@ -119,6 +202,8 @@ class MemoryStore final : public repo::BlobStore {
   std::mutex mutex_;
   std::map<std::string, Bytes> objects_;
   std::map<std::string, Bytes> unsynced_;  ///< as they were at the last barrier
+  uint64_t reserved_ = 0;
+  std::shared_ptr<Present> present_ = std::make_shared<Present>();
 };
 
 }  // namespace testkit
