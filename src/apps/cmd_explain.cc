@@ -80,7 +80,7 @@ int print_answer(Page page, const std::function<void(base::JsonWriter&, bool att
 
 int run_explain(const ExplainOptions& options, Context& context) {
   const auto& known_uses = ports::KnownUses::built_in();
-  const auto query = ports::find_port(options.port, context.registry(), known_uses);
+  const auto query = ports::find_ports(options.port, context.registry(), known_uses);
   if (!query) return context.fail(query.error());
   Past past;
   if (!options.at.empty()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <compare>
+#include <set>
 #include <tuple>
 #include <vector>
 
@@ -100,6 +101,15 @@ base::Result<Request> parse_request(const PortsOptions& options, Context& contex
   return out;
 }
 
+/// By state and filter.
+bool is_wanted(const Inventory& inventory, const Request& request, const Socket& socket) {
+  if (!request.all_states && !socket.is_listener() &&
+      socket.state != model::SocketState::kBoundInactive) {
+    return false;
+  }
+  return request.filter.matches(inventory, socket);
+}
+
 /// Indices of the sockets to show, in the order in which the kernel told them.
 std::vector<uint32_t> select(const Inventory& inventory, const Request& request) {
   const uint32_t own = own_namespace(inventory);
@@ -107,11 +117,7 @@ std::vector<uint32_t> select(const Inventory& inventory, const Request& request)
   for (uint32_t i = 0; i < inventory.sockets.size(); ++i) {
     const Socket& socket = inventory.sockets[i];
     if (!request.all_namespaces && own != 0 && socket.netns != own) continue;
-    if (!request.all_states && !socket.is_listener() &&
-        socket.state != model::SocketState::kBoundInactive) {
-      continue;
-    }
-    if (request.filter.matches(inventory, socket)) rows.push_back(i);
+    if (is_wanted(inventory, request, socket)) rows.push_back(i);
   }
   return rows;
 }
@@ -257,6 +263,18 @@ std::vector<const SocketColumn*> usual_columns(const std::vector<uint32_t>& rows
   return columns;
 }
 
+bool shows(const std::vector<const SocketColumn*>& columns, std::string_view name) {
+  return std::ranges::any_of(columns, [&](const SocketColumn* one) { return one->name == name; });
+}
+
+/// Which of the usual columns may be left out. Rows of two namespaces look alike without theirs, so
+/// it stays; beside a verdict, which stays too, the state has to give way.
+unsigned spare_of(const SocketColumn& column, const std::vector<const SocketColumn*>& shown) {
+  if (column.name == "netns") return 0;
+  if (column.name == "state" && shows(shown, "netns") && shows(shown, "verdict")) return 1;
+  return column.spare;
+}
+
 /// Answers which columns found no room.
 std::vector<std::string> print_table(const std::vector<uint32_t>& rows, SocketView& view,
                                      const Request& request, const PortsOptions& options,
@@ -270,7 +288,7 @@ std::vector<std::string> print_table(const std::vector<uint32_t>& rows, SocketVi
   columns.reserve(shown.size());
   for (const SocketColumn* column : shown) {
     columns.push_back({std::string(column->header), column->right, column->least, column->cut,
-                       request.columns.empty() ? column->spare : 0});
+                       request.columns.empty() ? spare_of(*column, shown) : 0});
   }
   Table table(std::move(columns));
   for (const uint32_t row : rows) {
@@ -304,11 +322,32 @@ void print_published(const std::vector<const model::PublishedPort*>& published, 
   context.out << text;
 }
 
+/// Where one port is asked for, what holds it in other network namespaces, which the table leaves
+/// out: a look of its own, so that what cannot be seen there does not touch the answer.
+std::string elsewhere_in_words(const Request& request, const LookRequest& wanted,
+                               Context& context) {
+  if (request.all_namespaces || !wanted.inventory.ports) return {};
+  LookRequest further = wanted;
+  further.inventory.all_namespaces = true;
+  further.published = false;
+  const auto inventory = look(further, context);
+  if (!inventory) return {};
+  const uint32_t own = own_namespace(*inventory);
+  std::set<uint32_t> others;
+  for (const Socket& socket : inventory->sockets) {
+    if (socket.netns != own && is_wanted(*inventory, request, socket)) others.insert(socket.netns);
+  }
+  if (others.empty()) return {};
+  return fmt::format(" {} other network namespace{} such sockets; --all-namespaces shows them.",
+                     others.size(), others.size() == 1 ? " has" : "s have");
+}
+
 /// What the table cannot say: who looked, what was hidden, what could not be seen. On standard
 /// error, so that a script that reads the table gets nothing else.
 void print_footer(const std::vector<uint32_t>& rows, const Attention& attention,
-                  const std::vector<std::string>& left_out, const Inventory& inventory,
-                  const Request& request, const PortsOptions& options, Context& context) {
+                  const std::vector<std::string>& left_out, const std::string& elsewhere,
+                  const Inventory& inventory, const Request& request, const PortsOptions& options,
+                  Context& context) {
   const model::CollectorReport& report = inventory.report;
   const size_t shown = rows.size();
   if (options.no_header && attention.exit_code() == kDone) return;
@@ -330,6 +369,7 @@ void print_footer(const std::vector<uint32_t>& rows, const Attention& attention,
   if (attention.modified) {
     line += " A program's file WAS CHANGED since its package was installed.";
   }
+  line += elsewhere;
   if (!request.all_states && !options.filter.empty()) {
     line += " Connections are left out; --all shows them.";
   }
@@ -486,8 +526,12 @@ int run_ports(const PortsOptions& options, Context& context) {
     print_json(rows, published, *inventory, verdicts, attention, context);
   } else {
     const auto left_out = print_table(rows, view, *request, options, context);
-    if (!options.no_header) print_published(published, context);
-    print_footer(rows, attention, left_out, *inventory, *request, options, context);
+    std::string elsewhere;
+    if (!options.no_header) {
+      print_published(published, context);
+      elsewhere = elsewhere_in_words(*request, wanted, context);
+    }
+    print_footer(rows, attention, left_out, elsewhere, *inventory, *request, options, context);
   }
   return attention.exit_code();
 }

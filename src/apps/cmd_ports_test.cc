@@ -1,11 +1,15 @@
 #include "apps/cmd_ports.h"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "apps/golden.h"
 #include "apps/machine_twin.h"
 #include "apps/socket_columns.h"
+#include "base/file.h"
 #include "base/text.h"
+#include "testkit/temporary_directory.h"
 
 namespace apps {
 namespace {
@@ -267,7 +271,7 @@ TEST(Ports, ShowsTcpDetailOnRequest) {
 
 TEST(Ports, AsksForNoMoreThanItShows) {
   Server twin;
-  twin.run({"ports", "port in 22-80"});
+  twin.run({"ports", "port in 22-80", "--no-header"});
   EXPECT_TRUE(twin.sockets.asked->listeners_only);
   EXPECT_FALSE(twin.sockets.asked->all_namespaces);
   EXPECT_EQ(twin.sockets.asked->ports, (model::PortRange{22, 80}));
@@ -283,6 +287,71 @@ TEST(Ports, LeavesOutOtherNamespacesUnlessAsked) {
   EXPECT_EQ(twin.run({"ports", "9000", "--no-header"}).out, "");
   const auto all = twin.run({"ports", "9000", "--all-namespaces", "-c", "lport,netns"});
   EXPECT_EQ(all.out, "LPORT  NETNS\n 9000  4026532001\n");
+}
+
+TEST(Ports, SaysThatAPortIsAlsoHeldInOtherNamespaces) {
+  Server twin;
+  twin.sockets.listen(Protocol::kTcp, "0.0.0.0:22").netns = 4026532001;
+  twin.sockets.listen(Protocol::kTcp, "0.0.0.0:9000").netns = 4026532001;
+  twin.sockets.listen(Protocol::kTcp, "0.0.0.0:9000").netns = 4026532002;
+  EXPECT_EQ(twin.run({"ports", "22"}).err,
+            "2 listening or bound sockets, seen by sock_diag. 1 other network namespace has\n"
+            "such sockets; --all-namespaces shows them. Connections are left out; --all shows\n"
+            "them.\n");
+  EXPECT_NE(twin.run({"ports", "9000"}).err.find("2 other network namespaces have"),
+            std::string::npos);
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"ports", "80"},
+                                                {"ports"},
+                                                {"ports", "22", "--all"},
+                                                {"ports", "22", "--all-namespaces"}}) {
+    EXPECT_EQ(twin.run(words).err.find("such sockets"), std::string::npos) << words.size();
+  }
+}
+
+// What cannot be seen elsewhere is no fault of an answer about this namespace.
+TEST(Ports, TheLookAtOtherNamespacesTouchesNothingElse) {
+  Server twin;
+  const auto answer = twin.run({"ports", "22"});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_TRUE(twin.sockets.asked->all_namespaces);
+  EXPECT_EQ(twin.sockets.asked->ports, (model::PortRange{22, 22}));
+  twin.run({"ports", "22", "--no-header"});
+  EXPECT_FALSE(twin.sockets.asked->all_namespaces);
+}
+
+TEST(Ports, RowsOfSeveralNamespacesNeverLookAlike) {
+  for (const bool judged : {false, true}) {
+    Server twin;
+    testkit::TemporaryDirectory config;
+    if (judged) {
+      ASSERT_TRUE(base::replace_file(config.path() + "/expectations.toml",
+                                     "[[expect]]\nprotocol = \"tcp\"\nport = 22\n"));
+    }
+    twin.columns = 80;
+    twin.variables["NO_COLOR"] = "1";
+    for (const uint32_t netns : {4026532001U, 4026532102U}) {
+      auto& socket = twin.sockets.add(Protocol::kTcp, "[2001:db8:1:2:3:4:5:6]:60000",
+                                      SocketState::kEstablished, "[2001:db8::9:8:7:6]:65000");
+      socket.netns = netns;
+      twin.sockets.hold(700, 9);
+      twin.sockets.listen(Protocol::kTcp, "[2001:db8:1:2:3:4:5:6]:60000").netns = netns;
+      twin.sockets.hold(700, 10);
+    }
+    for (const auto& words :
+         {std::vector<std::string>{"ports", "--all"}, {"ports", "--all-namespaces", "--verify"}}) {
+      auto asked = words;
+      asked.insert(asked.end(), {"--config", config.path()});
+      const auto answer = twin.run(asked);
+      EXPECT_NE(answer.out.find("NETNS"), std::string::npos) << answer.out;
+      std::string_view rest = answer.out;
+      std::set<std::string_view> rows;
+      while (!rest.empty()) {
+        const std::string_view line = base::take_until(rest, '\n');
+        EXPECT_LE(base::display_width(line), 80U) << line;
+        EXPECT_TRUE(rows.insert(line).second) << line;
+      }
+    }
+  }
 }
 
 TEST(Ports, TakesTheCollectorThatIsNamed) {

@@ -93,7 +93,7 @@ constexpr auto kCommands = std::to_array<Definition>({
      "twinport explain ssh --verify       # and compare programs with their packages\n"
      "twinport explain 10.0.0.5:443/tcp\n"
      "twinport explain 56744 --at '2026-11-22 12:03:11'\n"
-     "twinport explain 1743-1844          # a range, compact\n"
+     "twinport explain 1743-1844          # a range or a list (22,80), compact\n"
      "twinport explain 1744 --markdown > port-1744.md\n",
      define_explain},
     {"ephemeral", "The ports that the kernel lends to outgoing connections",

@@ -76,6 +76,9 @@ void write_use(JsonWriter& json, const EphemeralUse& use, size_t top) {
     write_hold(json, use.listeners[i]);
   }
   json.end_array().field("listeners_total", static_cast<uint64_t>(use.listeners.size()));
+  json.key("bound").begin_array();
+  for (size_t i = 0; i < std::min(top, use.bound.size()); ++i) write_hold(json, use.bound[i]);
+  json.end_array().field("bound_total", static_cast<uint64_t>(use.bound.size()));
   write_idle(json, use, top);
   write_shares(json, "long_running", "ports", use.long_running, top);
   write_shares(json, "close_wait", "connections", use.close_wait, top);

@@ -139,20 +139,33 @@ PageSection programs_section(const EphemeralUse& use, unsigned top) {
   return section;
 }
 
+std::string taken_in_words(const ports::Hold& hold) {
+  auto names = ports::each_in_words(hold.programs, program_in_words);
+  if (names.empty()) names.emplace_back("somebody whose program cannot be named");
+  return ports::port_in_words({hold.port, hold.port}, hold.protocol) + "  " +
+         ports::listed_briefly(names, 2);
+}
+
 PageSection listeners_section(const EphemeralUse& use, unsigned top) {
   PageSection section;
   section.title = "Listeners inside the range";
   const size_t shown = std::min<size_t>(top, use.listeners.size());
   for (size_t i = 0; i < shown; ++i) {
-    const ports::Hold& hold = use.listeners[i];
-    auto names = ports::each_in_words(hold.programs, program_in_words);
-    if (names.empty()) names.emplace_back("somebody whose program cannot be named");
-    section.point(ports::port_in_words({hold.port, hold.port}, hold.protocol) + "  " +
-                      ports::listed_briefly(names, 2),
-                  Tone::kWarning);
+    section.point(taken_in_words(use.listeners[i]), Tone::kWarning);
   }
   if (use.listeners.size() > shown) {
     section.point("And " + counted(use.listeners.size() - shown, "more listener") + ".");
+  }
+  return section;
+}
+
+PageSection bound_section(const EphemeralUse& use, unsigned top) {
+  PageSection section;
+  section.title = "Bound inside the range without listening";
+  const size_t shown = std::min<size_t>(top, use.bound.size());
+  for (size_t i = 0; i < shown; ++i) section.point(taken_in_words(use.bound[i]));
+  if (use.bound.size() > shown) {
+    section.point("And " + counted(use.bound.size() - shown, "more port") + ".");
   }
   return section;
 }
@@ -195,6 +208,9 @@ PageSection others_section(const ports::EphemeralReport& report, unsigned top) {
                  ? std::string()
                  : ", least free toward " + model::to_string(use.destinations.front().destination) +
                        ": " + grouped(use.destinations.front().free)) +
+            (use.listeners.empty()
+                 ? std::string()
+                 : ", " + counted(use.listeners.size(), "listener") + " inside the range") +
             (use.tables_read ? "" : " (seen only in part)"),
         tone_of(use.worst));
   }
@@ -242,6 +258,7 @@ Page ephemeral_page(const ports::EphemeralReport& report, unsigned top) {
   page.sections.push_back(destinations_section(*own, top));
   page.sections.push_back(programs_section(*own, top));
   page.sections.push_back(listeners_section(*own, top));
+  page.sections.push_back(bound_section(*own, top));
   page.sections.push_back(long_section(*own, top));
   page.sections.push_back(others_section(report, top));
   return page;

@@ -187,6 +187,25 @@ TEST_F(ExplainGolden, RangeOfTheBackupProduct) {
   check("1743-1844.txt", 1, {"1743-1844/tcp"});
 }
 
+TEST_F(ExplainGolden, AListIsOneAnswer) {
+  daemon(812, "sshd", "openssh-server").placement.unit = "ssh.service";
+  twin.sockets.listen(Protocol::kTcp, "0.0.0.0:22");
+  twin.sockets.hold(812, 3);
+  twin.sockets.listen(Protocol::kTcp, "0.0.0.0:22").netns = 4026532001;
+  twin.sockets.hold(812, 4);
+  twin.sockets.add(Protocol::kTcp, "0.0.0.0:80", model::SocketState::kBoundInactive, "");
+  twin.sockets.hold(812, 5);
+  const auto comma = twin.run({"explain", "22,80"});
+  EXPECT_NE(comma.out.find("22/tcp: sshd (pid 812) and sshd (pid 812) in network namespace "
+                           "4026532001"),
+            std::string::npos)
+      << comma.out;
+  EXPECT_NE(comma.out.find("80/tcp: sshd (pid 812) (bound, not listening)"), std::string::npos)
+      << comma.out;
+  EXPECT_EQ(twin.run({"explain", "22", "80"}).out, comma.out);
+  EXPECT_EQ(twin.run({"explain", "ssh", "80/tcp"}).code, 2) << "two transports";
+}
+
 TEST_F(ExplainGolden, ServiceName) { check("ssh.txt", 0, {"ssh"}); }
 
 TEST_F(ExplainGolden, AsMarkdown) {

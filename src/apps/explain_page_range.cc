@@ -1,6 +1,7 @@
 // Several ports at once, as a page: a part of explain_page.h.
 #include <algorithm>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,19 +14,38 @@ namespace {
 using ports::HeldPort;
 using ports::RangeExplanation;
 
-std::string who_holds(const HeldPort& held) {
+constexpr size_t kNamesInPlace = 3;
+
+/// Who holds it in one network namespace; holds of one namespace stand side by side.
+std::string names_in_place(std::span<const ports::Hold> holds) {
   std::vector<std::string> names;
   const auto add = [&](std::string name) {
     if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
   };
-  for (const auto& hold : held.holds) {
-    for (const auto& program : hold.programs) add(ports::process_in_words(program.process));
+  for (const ports::Hold& hold : holds) {
+    const std::string only = hold.answers() ? "" : " (bound, not listening)";
+    for (const auto& program : hold.programs) add(ports::process_in_words(program.process) + only);
     if (!hold.programs.empty()) continue;
-    add(hold.holding == model::Holding::kKernel ? "the kernel itself"
-                                                : "a program that cannot be named");
+    add((hold.holding == model::Holding::kKernel ? "the kernel itself"
+                                                 : "a program that cannot be named") +
+        only);
   }
-  if (names.empty() && !held.published.empty()) add("the packet filter, which sends it elsewhere");
-  return ports::listed_briefly(names, 3);
+  return ports::listed_briefly(names, kNamesInPlace);
+}
+
+std::string who_holds(const HeldPort& held) {
+  if (held.holds.empty()) return "the packet filter, which sends it elsewhere";
+  std::vector<std::string> places;
+  for (size_t first = 0, end = 0; first < held.holds.size(); first = end) {
+    const ports::Hold& hold = held.holds[first];
+    while (end < held.holds.size() && held.holds[end].netns == hold.netns) ++end;
+    std::string names = names_in_place(std::span(held.holds).subspan(first, end - first));
+    if (!hold.own_namespace) {
+      names += " in network namespace " + ports::number_and_name(hold.netns, hold.netns_name);
+    }
+    places.push_back(std::move(names));
+  }
+  return ports::listed_briefly(places, kNamesInPlace);
 }
 
 std::string transports_of(const HeldPort& held) {
@@ -48,7 +68,7 @@ void add_weaker_signs(PageSection& section, const ports::Assessment& assessment,
 
 PageSection held_section(const RangeExplanation& of, size_t most, size_t most_signs) {
   PageSection section;
-  section.title = "Open now";
+  section.title = "Held now";
   for (size_t i = 0; i < std::min(most, of.held.size()); ++i) {
     const HeldPort& held = of.held[i];
     section.point(std::to_string(held.port) + "/" + transports_of(held) + ": " + who_holds(held),

@@ -260,9 +260,13 @@ EphemeralUse NamespaceMeter::measure() {
   use_.programs = users_.take();
   use_.long_running = long_running_.take();
   use_.close_wait = close_wait_.take(kCloseWaitPile);
-  const PortFilter filter{use_.policy.ephemeral, Protocol::kTcp, std::nullopt, use_.netns, true};
+  const PortFilter filter{.ports = use_.policy.ephemeral,
+                          .protocol = Protocol::kTcp,
+                          .netns = use_.netns,
+                          .without_peer = true};
   for (Hold& hold : find_holds(inventory_, filter)) {
-    if (handed_out_[hold.port]) use_.listeners.push_back(std::move(hold));
+    if (!handed_out_[hold.port]) continue;
+    (hold.answers() ? use_.listeners : use_.bound).push_back(std::move(hold));
   }
   return std::move(use_);
 }

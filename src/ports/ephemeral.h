@@ -80,6 +80,7 @@ struct EphemeralUse {
   std::vector<Share> programs;   ///< who uses the range, TCP and UDP, most ports first
   uint32_t unnamed_sockets = 0;  ///< sockets on ports of the range whose holder we may not see
   std::vector<Hold> listeners;   ///< inside the range, lowest port first
+  std::vector<Hold> bound;       ///< TCP, bound and nothing more, likewise
   std::vector<IdleHolder> idle;  ///< longest first
   /// Programs that hold client ports and have run for more than a day: no more is known of the age
   /// of their connections.

@@ -88,6 +88,17 @@ TEST(Ephemeral, AListenerTakesItsPortFromEveryDestination) {
   EXPECT_TRUE(advises(use, "port 40050"));
 }
 
+TEST(Ephemeral, APortThatIsOnlyBoundIsTakenAndNoListener) {
+  SmallRange world;
+  world.sockets.add(Protocol::kTcp, "0.0.0.0:40050", SocketState::kBoundInactive, "");
+  const EphemeralUse use = measure(world);
+  EXPECT_EQ(use.tcp_taken, 1U);
+  EXPECT_TRUE(use.listeners.empty());
+  ASSERT_EQ(use.bound.size(), 1U);
+  EXPECT_EQ(use.bound[0].port, 40050);
+  EXPECT_FALSE(advises(use, "port 40050"));
+}
+
 TEST(Ephemeral, ReservedPortsAreNeitherLentNorCounted) {
   SmallRange world;
   world.sockets.raw.namespaces[0].policy.reserved = {{40050, 40059}};

@@ -64,7 +64,8 @@ std::vector<HeldPort> find_held(const PortQuery& query, const std::vector<PortRa
                                 const ExplainInput& input) {
   std::map<uint16_t, HeldPort> held;
   for (const PortRange range : ranges) {
-    const PortFilter filter{range, query.protocol, query.address, std::nullopt, true};
+    const PortFilter filter{
+        .ports = range, .protocol = query.protocol, .address = query.address, .without_peer = true};
     for (Hold& hold : find_holds(input.inventory, filter)) {
       held[hold.port].holds.push_back(std::move(hold));
     }
@@ -89,18 +90,27 @@ std::vector<HeldPort> find_held(const PortQuery& query, const std::vector<PortRa
 
 std::string range_headline(const RangeExplanation& of) {
   const std::string ports = counted(of.size, "port");
-  if (of.held.empty() && !of.everything_seen) {
-    return "Nobody that we can see listens on any of these " + ports +
-           "; not all of this machine could be read.";
-  }
-  if (of.held.empty()) {
-    return "Nobody listens on any of these " + ports + " on this machine now.";
+  const auto open = static_cast<uint64_t>(std::ranges::count_if(of.held, &HeldPort::is_open));
+  const uint64_t taken = of.held.size() - open;
+  const std::string also_taken = taken == 0 ? std::string()
+                                            : "; " + grouped(taken) +
+                                                  (taken == 1 ? " more is" : " more are") +
+                                                  " taken without listening";
+  if (open == 0) {
+    const std::string but =
+        taken == 0 ? std::string()
+                   : "; " + grouped(taken) + (taken == 1 ? " is" : " are") + " taken all the same";
+    if (!of.everything_seen) {
+      return "Nobody that we can see listens on any of these " + ports + but +
+             "; not all of this machine could be read.";
+    }
+    return "Nobody listens on any of these " + ports + " on this machine now" + but + ".";
   }
   const auto worst = std::ranges::max_element(
       of.held, {}, [](const HeldPort& held) { return held.assessment.level; });
-  const std::string out = (of.everything_seen ? "" : "At least ") +
-                          counted(of.held.size(), "port") + " of " + ports +
-                          (of.held.size() == 1 ? " is" : " are") + " open on this machine";
+  const std::string out = (of.everything_seen ? "" : "At least ") + counted(open, "port") + " of " +
+                          ports + (open == 1 ? " is" : " are") + " open on this machine" +
+                          also_taken;
   if (worst->assessment.level == Level::kNoConcern) {
     const bool weaker_signs = std::ranges::any_of(of.held, [](const HeldPort& held) {
       return std::ranges::any_of(held.assessment.evidence, [](const Evidence& evidence) {
@@ -133,6 +143,10 @@ std::vector<PortRange> merge_ranges(std::vector<PortRange> ranges) {
     }
   }
   return out;
+}
+
+bool HeldPort::is_open() const {
+  return !published.empty() || std::ranges::any_of(holds, &Hold::answers);
 }
 
 bool RangeExplanation::needs_attention() const {

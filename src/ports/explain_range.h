@@ -11,12 +11,15 @@
 
 namespace ports {
 
-/// One port of the range on which somebody waits for callers.
+/// One port of the range on which somebody waits for callers, or that is taken without that.
 struct HeldPort {
   uint16_t port = 0;
   std::vector<Hold> holds;
   std::vector<model::PublishedPort> published;
   Assessment assessment;
+
+  /// Else it is only bound, which keeps others off it.
+  [[nodiscard]] bool is_open() const;
 };
 
 /// Views inside it live as long as the registry and the known uses they came from.

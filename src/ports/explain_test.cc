@@ -404,6 +404,29 @@ TEST_F(Explain, ARangeListsWhatIsOpenInItAndJudgesEach) {
       "At least 2 ports of 102 ports are open on this machine, and 1 of them asks for a look.");
 }
 
+TEST_F(Explain, ARangeListsWhatIsBoundWithoutListening) {
+  world.processes.add(9, "rpcd");
+  world.sockets.add(Protocol::kTcp, "0.0.0.0:1750", SocketState::kBoundInactive, "");
+  world.sockets.hold(9, 3);
+  world.sockets.add(Protocol::kTcp, "10.0.0.5:1751", SocketState::kEstablished, "192.0.2.1:443");
+  const auto range = [&] {
+    inventory = world.look();
+    PortQuery query;
+    query.ports = {{1743, 1844}};
+    return ports::explain_range(query, input());
+  };
+  const auto taken = range();
+  ASSERT_EQ(taken.held.size(), 1U) << "a connection holds no port for callers";
+  EXPECT_EQ(taken.held[0].port, 1750);
+  EXPECT_EQ(taken.headline,
+            "Nobody listens on any of these 102 ports on this machine now; 1 is taken all the "
+            "same.");
+  world.sockets.listen(Protocol::kTcp, "0.0.0.0:1743");
+  world.sockets.hold(9, 4);
+  EXPECT_EQ(range().headline.substr(0, 79),
+            "1 port of 102 ports is open on this machine; 1 more is taken without listening;");
+}
+
 // Random machines: whatever the sockets, an answer never names a process that does not hold one of
 // the port's sockets, and never leaves out one that does.
 TEST_F(Explain, NamesExactlyTheHoldersWhateverTheSockets) {

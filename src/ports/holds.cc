@@ -28,6 +28,12 @@ bool receives(const Socket& socket, const IpAddress& wanted) {
   return local.family == Family::kIpv6 && socket.v6only != true;
 }
 
+// TCP, with a port and no peer, and not listening: it keeps others off the port.
+bool is_bound_only(const Socket& socket) {
+  return socket.remote.port == 0 &&
+         (socket.state == SocketState::kClose || socket.state == SocketState::kBoundInactive);
+}
+
 enum class Side : uint8_t { kNone, kLocal, kRemote };
 
 Side side_of(const Socket& socket, const PortFilter& filter) {
@@ -35,6 +41,7 @@ Side side_of(const Socket& socket, const PortFilter& filter) {
   if (filter.protocol && socket.protocol != *filter.protocol) return Side::kNone;
   if (filter.netns && socket.netns != *filter.netns) return Side::kNone;
   if (filter.answering_only && !socket.is_listener()) return Side::kNone;
+  if (filter.without_peer && !socket.is_listener() && !is_bound_only(socket)) return Side::kNone;
   if (filter.peer && (socket.remote.address.unmapped() != filter.peer->address ||
                       (filter.peer->port != 0 && socket.remote.port != filter.peer->port))) {
     return Side::kNone;
@@ -62,10 +69,7 @@ HoldRole role_of(const Inventory& inventory, const Socket& socket, Side side,
     const bool handed_out = netns != nullptr && netns->policy.hands_out(socket.local.port);
     return handed_out ? HoldRole::kUdpOpen : HoldRole::kListener;
   }
-  if (socket.remote.port == 0 &&
-      (socket.state == SocketState::kClose || socket.state == SocketState::kBoundInactive)) {
-    return HoldRole::kBound;
-  }
+  if (is_bound_only(socket)) return HoldRole::kBound;
   const bool served = listeners.contains({socket.netns, socket.protocol, socket.local.port});
   return served ? HoldRole::kServed : HoldRole::kConnection;
 }

@@ -102,7 +102,8 @@ struct PortFilter {
   std::optional<model::IpAddress> address =
       std::nullopt;  ///< local and able to receive there, or the peer's
   std::optional<uint32_t> netns = std::nullopt;
-  bool answering_only = false;                    ///< listeners and UDP sockets that may be one
+  bool answering_only = false;  ///< listeners and UDP sockets that may be one
+  bool without_peer = false;    ///< these, and TCP sockets that are bound and nothing more
   std::optional<PeerFilter> peer = std::nullopt;  ///< only connections with it
 };
 
