@@ -139,12 +139,13 @@ TEST(Ports, PointsAtTheMistakeInAFilter) {
   const auto answer = twin.run({"ports", "prt=22"});
   EXPECT_EQ(answer.code, 2);
   EXPECT_EQ(answer.out, "");
-  EXPECT_EQ(answer.err,
-            "twinport: the filter cannot be read at column 1: expected a field such as port, state "
-            "or command, found \"prt\"; did you mean \"port\"?\n"
-            "  prt=22\n"
-            "  ^\n"
-            "See `twinport help filter`.\n");
+  EXPECT_EQ(
+      answer.err,
+      "twinport: the filter cannot be read at column 1: expected a port, or a field such as port, "
+      "state or command, found \"prt\"; did you mean \"port\"?\n"
+      "  prt=22\n"
+      "  ^\n"
+      "See `twinport help filter`.\n");
 }
 
 TEST(Ports, SortsByAnyColumnBothWays) {

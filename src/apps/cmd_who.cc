@@ -110,6 +110,11 @@ bool is_modified(const Hold& hold) {
   });
 }
 
+// Not a port that somebody may hold out of our sight, but none at all.
+bool asks_for_port_zero_alone(const PortQuery& query) {
+  return std::ranges::all_of(query.ports, [](model::PortRange range) { return range.last == 0; });
+}
+
 bool every_port_has_a_holder(const Answer& answer) {
   if (answer.peer) return !answer.ports.empty();  // connections were asked for, not holders
   uint32_t asked = 0;
@@ -124,7 +129,8 @@ void find_answers(Answer& answer) {
   answer.gaps = ports::find_gaps(answer.inventory);
   answer.everything_seen = ports::sees_everything(answer.inventory);
   answer.unnamed = std::ranges::any_of(answer.ports, ports::has_unnamed_holder);
-  answer.unanswered = !answer.everything_seen && !every_port_has_a_holder(answer);
+  answer.unanswered = !answer.everything_seen && !every_port_has_a_holder(answer) &&
+                      !asks_for_port_zero_alone(answer.query);
   answer.modified = std::ranges::any_of(answer.ports, [](const Explanation& port) {
     return std::ranges::any_of(port.holds, is_modified) ||
            std::ranges::any_of(port.behind_published, is_modified);
@@ -142,6 +148,10 @@ std::vector<model::PortRange> find_unheld(const Answer& answer) {
 }
 
 std::string nobody_in_words(const Answer& answer, const std::vector<model::PortRange>& unheld) {
+  if (asks_for_port_zero_alone(answer.query)) {
+    return "Nobody can hold port 0: it is a placeholder, not a port. `twinport explain 0` tells "
+           "where logs have it from.";
+  }
   std::vector<std::string> asked;
   for (const model::PortRange range : unheld) {
     asked.push_back(ports::port_in_words(range, answer.query.protocol));
@@ -207,6 +217,7 @@ void print_answer(const Answer& answer, Context& context) {
     print(std::move(page));
   }
   if (answer.everything_seen && !answer.unnamed) return;
+  if (asks_for_port_zero_alone(answer.query)) return;
   Page page;
   PageSection section;
   section.title = "What could not be seen";

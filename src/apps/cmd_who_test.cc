@@ -237,6 +237,17 @@ TEST_F(Who, ARangeIsReadOnceWhateverItsSize) {
   EXPECT_EQ(headlines, 8000U);
 }
 
+TEST_F(Who, PortZeroIsNobodysWhateverIsOutOfSight) {
+  twin.sockets.raw.report.complete = false;
+  twin.sockets.raw.report.processes_hidden = 3;
+  const auto answer = twin.run({"who", "0"});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_EQ(answer.out,
+            "Nobody can hold port 0: it is a placeholder, not a port. `twinport explain 0`\n"
+            "tells where logs have it from.\n");
+  EXPECT_EQ(twin.run({"who", "0-1"}).code, 1);
+}
+
 TEST_F(Who, WritesHoldersAndSocketsAsJson) {
   const auto answer = twin.run({"who", "22/tcp", "--peer", "10.9.0.7", "--json"});
   EXPECT_EQ(answer.code, 0);

@@ -60,6 +60,26 @@ std::string empty_option(const CLI::App& app) {
   return {};
 }
 
+/// "-a, -c and -h": what one letter may be.
+std::string one_letter_options(std::span<const std::string> names) {
+  std::vector<std::string> letters;
+  std::ranges::copy_if(names, std::back_inserter(letters),
+                       [](const std::string& name) { return name.size() == 2; });
+  return ports::listed(letters);
+}
+
+/// The first argument that gives a value to an option that takes none, or "".
+std::string valued_flag(std::span<const std::string> arguments, const CLI::App& app) {
+  for (const std::string& argument : arguments) {
+    if (argument == "--") break;
+    const size_t equals = argument.find('=');
+    if (!argument.starts_with('-') || equals == std::string::npos) continue;
+    const CLI::Option* option = app.get_option_no_throw(argument.substr(0, equals));
+    if (option != nullptr && option->get_items_expected_max() == 0) return argument;
+  }
+  return {};
+}
+
 base::Error unknown_argument(const std::string& argument, CLI::App& app, std::string_view command) {
   std::vector<std::string> storage;
   for (const OptionDescription& option : describe_options(app, false)) {
@@ -71,8 +91,11 @@ base::Error unknown_argument(const std::string& argument, CLI::App& app, std::st
                         (option ? "option" : "argument") + " \"" +
                         base::escape_for_terminal(argument) + "\"";
   const std::string_view head = std::string_view(argument).substr(0, argument.find('='));
-  const std::string_view near = option ? base::nearest_word(head, names) : std::string_view{};
+  const bool letter = option && argument.size() == 2;  // any other letter is as near
+  const std::string_view near =
+      option && !letter ? base::nearest_word(head, names) : std::string_view{};
   if (!near.empty()) message += "; did you mean \"" + std::string(near) + "\"?";
+  if (letter) message += "; of one letter there are " + one_letter_options(storage);
   message += "\nSee `twinport " + std::string(command) + " --help`.";
   return {base::ErrorKind::kUsage, message};
 }
@@ -181,6 +204,15 @@ int run_definition(const Definition& definition, std::vector<std::string> argume
   try {
     run = definition.define(app);
     define_shared(app, shared);
+    if (const std::string flag = valued_flag(arguments, app); !flag.empty()) {
+      const std::string_view name = std::string_view(flag).substr(0, flag.find('='));
+      return context.fail(
+          {base::ErrorKind::kUsage, "\"" + std::string(name) +
+                                        "\" takes no value: write it to "
+                                        "have it, leave it out to not; found \"" +
+                                        base::escape_for_terminal(flag) + "\"\nSee `twinport " +
+                                        std::string(definition.name) + " --help`."});
+    }
     std::ranges::reverse(arguments);
     app.parse(arguments);
   } catch (const CLI::CallForHelp&) {

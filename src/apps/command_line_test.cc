@@ -37,6 +37,38 @@ TEST(CommandLine, RefusesAnEmptyValueRatherThanChangeTheQuestion) {
   }
 }
 
+TEST(CommandLine, OneLetterIsNearNoOther) {
+  const auto answer = MachineTwin{}.run({"ports", "-x"});
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_EQ(
+      answer.err,
+      "twinport: \"ports\" takes no option \"-x\"; of one letter there are -a, -c, -s, -w and "
+      "-h\nSee `twinport ports --help`.\n");
+}
+
+TEST(CommandLine, AFlagTakesNoValue) {
+  for (const char* flag : {"--json=1", "--json=0", "--json=", "--json=no", "--help=1", "-h=1"}) {
+    const auto answer = MachineTwin{}.run({"version", flag});
+    EXPECT_EQ(answer.code, 2) << flag;
+    EXPECT_EQ(answer.out, "");
+    EXPECT_NE(answer.err.find("takes no value: write it to have it, leave it out to not"),
+              std::string::npos)
+        << answer.err;
+  }
+  EXPECT_EQ(MachineTwin{}.run({"explain", "1", "--config=/nowhere"}).code, 0);
+}
+
+TEST(CommandLine, ANumberThatIsNoPortIsCalledSoByEveryCommand) {
+  for (const char* command : {"ports", "who", "explain", "registry"}) {
+    for (const char* number : {"65536", "70000-80000", "99999/tcp", "-1"}) {
+      const auto answer = MachineTwin{}.run({command, number});
+      EXPECT_EQ(answer.code, 2) << command << " " << number;
+      EXPECT_NE(answer.err.find("ports are numbers from 0 to 65535"), std::string::npos)
+          << command << " " << number << ": " << answer.err;
+    }
+  }
+}
+
 TEST(CommandLine, RefusesAnArgumentTooMany) {
   const auto answer = MachineTwin{}.run({"version", "now"});
   EXPECT_EQ(answer.code, 2);

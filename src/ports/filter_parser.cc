@@ -218,6 +218,7 @@ class FilterParser {
   void fail_at(size_t at, const std::string& message);
   /// "expected WHAT, found TOKEN".
   void fail_here(const std::string& expected, std::string_view suggestion = {});
+  void fail_at_port(const std::string& expected, std::string_view suggestion = {});
   [[nodiscard]] bool at_word(std::string_view keyword) const;
   [[nodiscard]] bool at_operator(std::string_view sign) const;
   [[nodiscard]] bool at_unary() const;
@@ -451,13 +452,25 @@ uint32_t FilterParser::add_port(const PortQuery& port) {
   return add_node(NodeKind::kAll, {node, protocol});
 }
 
+/// Whoever begins with a number meant a port: what is wrong with it, the port's reader knows.
+void FilterParser::fail_at_port(const std::string& expected, std::string_view suggestion) {
+  const std::string_view number = token_.text.substr(token_.text.starts_with('-') ? 1 : 0);
+  if (!number.empty() && number.front() >= '0' && number.front() <= '9') {
+    if (const auto port = read_port_(token_.text); !port) {
+      fail_at(token_.at, port.error().message);
+      return;
+    }
+  }
+  fail_here(expected, suggestion);
+}
+
 /// One port or several, joined by commas.
 uint32_t FilterParser::parse_ports() {
   std::vector<uint32_t> children;
   while (true) {
     const auto port = port_here();
     if (!port) {
-      fail_here("a port such as 22, 22/tcp or 10.0.0.5:443");
+      fail_at_port("a port such as 22, 22/tcp or 10.0.0.5:443");
       return 0;
     }
     children.push_back(add_port(*port));
@@ -485,7 +498,8 @@ uint32_t FilterParser::parse_alone() {
     for (const FilterFieldName& field : filter_fields()) names.push_back(field.name);
     names.insert(names.end(), kProtocols.begin(), kProtocols.end());
     names.insert(names.end(), kStates.begin(), kStates.end());
-    fail_here("a field such as port, state or command", base::nearest_word(token_.text, names));
+    fail_at_port("a port, or a field such as port, state or command",
+                 base::nearest_word(token_.text, names));
     return 0;
   }
   advance();

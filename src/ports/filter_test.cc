@@ -195,8 +195,8 @@ TEST(Filter, ComparesTheRest) {
 
 TEST(Filter, PointsAtTheMistake) {
   EXPECT_EQ(matching("proto=tcp and prt=22"),
-            "the filter cannot be read at column 15: expected a field such as port, state or "
-            "command, found \"prt\"; did you mean \"port\"?\n"
+            "the filter cannot be read at column 15: expected a port, or a field such as port, "
+            "state or command, found \"prt\"; did you mean \"port\"?\n"
             "  proto=tcp and prt=22\n"
             "                ^\n"
             "See `twinport help filter`.");

@@ -369,6 +369,9 @@ void Parser::take_word(std::string_view word) {
   before_.joins_on = before.joins_on;
   if (take_lone_address(word)) return;
   before_.joins_on = false;
+  if (word.front() == '-' && is_number(word.substr(1))) {
+    refuse(quoted(word) + " is not a port: ports are numbers from 0 to 65535");
+  }
   if (is_name(word)) name_words_.emplace_back(word);
 }
 
