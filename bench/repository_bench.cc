@@ -22,13 +22,13 @@
 #include "backup/chunker.h"
 #include "base/file.h"
 #include "format/chunk_index.h"
+#include "made_data.h"
 #include "repo/repository.h"
 #include "repo/writer_session.h"
 #include "testkit/memory_store.h"
 
 namespace {
 
-constexpr size_t kPage = 8192;
 constexpr size_t kChangedPage = 4096;
 
 double cpu_s() {
@@ -47,29 +47,6 @@ T must(base::Result<T> result) {
     std::exit(3);
   }
   if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-/// Rows of numbers, words that repeat and words that do not, and free space at the end of a page.
-std::string make_page(std::mt19937_64& random) {
-  static constexpr std::string_view kWords[] = {"pending", "shipped",  "Hauptstrasse", "customer",
-                                                "invoice", "returned", "Main Street",  "warehouse"};
-  std::string page(kPage, '\0');
-  size_t at = 24;
-  const size_t used = kPage * 6 / 10 + random() % (kPage * 4 / 10 - 160);
-  uint32_t key = static_cast<uint32_t>(random());
-  std::memcpy(page.data(), &key, sizeof(key));
-  while (at < used) {
-    ++key;
-    char row[160];
-    const int size =
-        std::snprintf(row, sizeof(row), "%u|%llu|%s|%.2f|%016llx|%s;", key,
-                      static_cast<unsigned long long>(1'790'000'000 + key * 7),
-                      kWords[random() % 8].data(), static_cast<double>(random() % 1'000'000) / 100,
-                      static_cast<unsigned long long>(random()), kWords[random() % 8].data());
-    page.replace(at, static_cast<size_t>(size), row, static_cast<size_t>(size));
-    at += static_cast<size_t>(size);
-  }
-  return page;
 }
 
 struct Cost {
@@ -112,11 +89,11 @@ double mib(uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 void measure_pages(size_t size_mib) {
   std::mt19937_64 random(1);
   std::vector<std::string> file(1);
-  while (file[0].size() < size_mib << 20) file[0] += make_page(random);
+  while (file[0].size() < size_mib << 20) file[0] += bench::make_page(random);
   std::vector<std::string> changed = file;
   const size_t pages = file[0].size() / kChangedPage;
   for (size_t i = 0; i < pages / 100; ++i) {
-    const std::string page = make_page(random);
+    const std::string page = bench::make_page(random);
     changed[0].replace(random() % pages * kChangedPage, kChangedPage, page, 0, kChangedPage);
   }
   std::printf(
