@@ -11,8 +11,8 @@ Parts:
 Encryption is on in all; we open with a key file, the peers with a passphrase, as they come. Tools
 take turns, and begin in another order each round; the page cache is warm. Every operation is one
 whole process under bench/measure.cc. What is restored is compared with what was backed up, in the
-first round. Directories that are restored into are removed only at the end: ext4 does not use inodes
-again that were freed a moment ago, and searches past them.
+first round. Directories that are restored into are removed only at the end: ext4 does not use
+inodes again that were freed a moment ago, and searches past them.
 """
 
 import dataclasses

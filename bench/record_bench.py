@@ -141,8 +141,8 @@ def record_losses(count: int, ring: str, stopped: bool) -> dict:
     # full ring, each of these is an event that is lost, too.
     at_the_end = len(made["truth"]) - len(sockets) + PROCESSES_MADE if stopped else 0
     return {"made": tally.made, "seen": tally.seen, "wrong": len(tally.wrong), "lost": lost,
-            "off": tally.seen + lost - tally.made - at_the_end, "gaps": sum(gap["lost"] for gap in gaps),
-            "others": len(answer["rows"]) - rows.count, "covered": covered,
+            "off": tally.seen + lost - tally.made - at_the_end,
+            "gaps": sum(gap["lost"] for gap in gaps), "others": len(answer["rows"]) - rows.count, "covered": covered,
             "looks": summary["looks"], "per_second": made["per_second"]}
 
 
@@ -327,8 +327,8 @@ def look_up_part(sockets: int, looks: int):
     alone, other, own = (statistics.median(one) for one in speeds.values())
     ratio = statistics.median(mine / others for others, mine in zip(
         speeds["reader of another timeline"], speeds["reader of its own"]))
-    lines += ["Sockets that the writer takes in a second of CPU, beside a reader that asks without a "
-              f"pause: {own:,.0f}; beside one that asks another timeline just so: {other:,.0f}; "
+    lines += ["Sockets that the writer takes in a second of CPU, beside a reader that asks without "
+              f"a pause: {own:,.0f}; beside one that asks another timeline just so: {other:,.0f}; "
               f"alone: {alone:,.0f}. With its own reader as fast as with another's, median of "
               f"pairs: {ratio:.2f} (required: 0.95): {verdict(ratio >= 0.95)}.", ""]
     return lines
