@@ -142,7 +142,8 @@ def record_losses(count: int, ring: str, stopped: bool) -> dict:
     at_the_end = len(made["truth"]) - len(sockets) + PROCESSES_MADE if stopped else 0
     return {"made": tally.made, "seen": tally.seen, "wrong": len(tally.wrong), "lost": lost,
             "off": tally.seen + lost - tally.made - at_the_end,
-            "gaps": sum(gap["lost"] for gap in gaps), "others": len(answer["rows"]) - rows.count, "covered": covered,
+            "gaps": sum(gap["lost"] for gap in gaps),
+            "others": len(answer["rows"]) - rows.count, "covered": covered,
             "looks": summary["looks"], "per_second": made["per_second"]}
 
 
