@@ -1,4 +1,4 @@
-// twinport repo init, repo check, backup, snapshots, ls and restore: a repository in a directory.
+// Commands about a repository in a directory.
 #pragma once
 
 #include <string>
@@ -6,6 +6,7 @@
 
 #include "apps/context.h"
 #include "apps/repository_access.h"
+#include "repo/retention.h"
 
 namespace apps {
 
@@ -49,11 +50,32 @@ struct RestoreOptions {
   bool numeric_owners = false;
 };
 
+struct ForgetOptions {
+  RepositoryOptions repository;
+  std::vector<std::string> snapshots;
+  repo::RetentionPolicy policy;
+  std::string within;
+  std::string host;
+  bool dry_run = false;
+  bool force = false;
+  bool trust_clock = false;
+  bool hold = false;
+  bool release = false;
+};
+
+struct RepoGcOptions {
+  RepositoryOptions repository;
+  unsigned dead_percent = 20;
+  bool dry_run = false;
+};
+
 int run_repo_init(const RepoInitOptions& options, Context& context);
 int run_repo_check(const RepoCheckOptions& options, Context& context);
 int run_backup(const BackupOptions& options, Context& context);
 int run_snapshots(const SnapshotsOptions& options, Context& context);
 int run_ls(const LsOptions& options, Context& context);
 int run_restore(const RestoreOptions& options, Context& context);
+int run_forget(const ForgetOptions& options, Context& context);
+int run_repo_gc(const RepoGcOptions& options, Context& context);
 
 }  // namespace apps

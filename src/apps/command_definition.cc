@@ -10,8 +10,9 @@ namespace apps {
 std::span<const Definition* const> all_commands() {
   static const std::vector<const Definition*> commands = [] {
     std::vector<const Definition*> out;
-    for (const auto group : {live_commands(), recorder_commands(), expect_commands(),
-                             registry_commands(), repository_commands(), self_commands()}) {
+    for (const auto group :
+         {live_commands(), recorder_commands(), expect_commands(), registry_commands(),
+          repository_commands(), care_commands(), self_commands()}) {
       for (const Definition& definition : group) out.push_back(&definition);
     }
     return out;

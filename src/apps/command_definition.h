@@ -35,6 +35,7 @@ std::span<const Definition> recorder_commands();
 std::span<const Definition> expect_commands();
 std::span<const Definition> registry_commands();
 std::span<const Definition> repository_commands();
+std::span<const Definition> care_commands();
 std::span<const Definition> self_commands();
 
 /// All of them.

@@ -48,21 +48,21 @@ base::Result<PackOutline> read_pack_outline(BlobStore& store, const model::Chunk
   return outline;
 }
 
-base::Result<IndexSet> IndexSet::load(BlobStore& store) {
+base::Result<IndexSet> IndexSet::load(BlobStore& store, bool whole) {
   // gc may put a new index in the place of others while we list them; then all is looked at again.
   // Should it never end, what is missing here is found in packs, or stored again.
   constexpr int kTries = 5;
   IndexSet set;
   for (int i = 0; i < kTries; ++i) {
     set = IndexSet();
-    const auto steady = load_once(store, set);
+    const auto steady = load_once(store, whole, set);
     if (!steady) return std::unexpected(steady.error());
     if (*steady) break;
   }
   return set;
 }
 
-base::Result<bool> IndexSet::load_once(BlobStore& store, IndexSet& set) {
+base::Result<bool> IndexSet::load_once(BlobStore& store, bool whole, IndexSet& set) {
   const auto objects = store.list("indexes");
   if (!objects) return std::unexpected(objects.error());
   for (const BlobInfo& object : *objects) {
@@ -72,11 +72,14 @@ base::Result<bool> IndexSet::load_once(BlobStore& store, IndexSet& set) {
       if (view.error().kind == base::ErrorKind::kNotFound) continue;
       return std::unexpected(view.error());
     }
-    const auto index = format::ChunkIndex::open(view->bytes());
+    auto index = format::ChunkIndex::open(view->bytes());
+    if (const auto checked = index && whole ? index->check() : base::Result<void>(); !checked)
+      index = std::unexpected(checked.error());
     if (!index) {
       if (index.error().kind == base::ErrorKind::kUnsupported)
         return base::fail(index.error().kind, object.name + " " + index.error().message);
       set.notices_.push_back(object.name + " " + index.error().message);
+      set.damaged_.push_back(object.name);
       continue;
     }
     Loaded& loaded = set.indexes_.emplace_back();
@@ -112,6 +115,7 @@ base::Result<void> IndexSet::load_condemnations(BlobStore& store) {
       if (packs.error().kind != base::ErrorKind::kCorrupt)
         return base::fail(packs.error().kind, object.name + " " + packs.error().message);
       notices_.push_back(object.name + " " + packs.error().message);
+      condemnations_.push_back({.object = object.name, .packs = {}});
       continue;
     }
     condemned_.insert(packs->begin(), packs->end());
@@ -147,11 +151,6 @@ base::Result<void> IndexSet::note_packs(BlobStore& store) {
 
 std::optional<uint64_t> IndexSet::find_number(const model::ChunkId& id, bool condemned_too) const {
   std::optional<uint64_t> condemned;
-  if (const auto found = added_.find(id); found != added_.end()) {
-    const uint64_t number = first_added_ + found->second;
-    if (!is_condemned(added_packs_[added_places_[found->second].pack].name)) return number;
-    condemned = number;
-  }
   for (const Loaded& loaded : indexes_) {
     if (id < loaded.first || loaded.last < id) continue;
     const auto entry = loaded.index.find_number(id);
@@ -159,6 +158,12 @@ std::optional<uint64_t> IndexSet::find_number(const model::ChunkId& id, bool con
     const PackState pack = loaded.packs[loaded.index.entry(*entry).pack];
     if (pack == PackState::kGood) return loaded.first_number + *entry;
     if (pack == PackState::kCondemned && !condemned) condemned = loaded.first_number + *entry;
+  }
+  // What an index names has survived a barrier; a pack that none names may not have.
+  if (const auto found = added_.find(id); found != added_.end()) {
+    const uint64_t number = first_added_ + found->second;
+    if (!is_condemned(added_packs_[added_places_[found->second].pack].name)) return number;
+    if (!condemned) condemned = number;
   }
   return condemned_too ? condemned : std::nullopt;
 }

@@ -37,7 +37,8 @@ base::Result<PackOutline> read_pack_outline(BlobStore& store, const model::Chunk
 
 using IdSet = std::unordered_set<model::ChunkId, model::ChunkIdHash>;
 
-/// Packs that one run of gc means to remove once nobody who began before knows better.
+/// Packs that one run of gc means to remove once nobody who began before knows better. One that was
+/// torn has no packs: it was never acted upon.
 struct Condemnation {
   std::string object;
   std::vector<model::ChunkId> packs;
@@ -48,7 +49,9 @@ class IndexSet {
   /// Opens all indexes. One that cannot be opened is left out and told in notices(). What an index
   /// says of a pack that is not there, or has another size, counts for nothing: a writer stores
   /// such chunks again.
-  static base::Result<IndexSet> load(BlobStore& store);
+  /// `whole`: reads them all and leaves out those whose hash does not fit, for who removes things
+  /// by what they say.
+  static base::Result<IndexSet> load(BlobStore& store, bool whole = false);
 
   /// For writers: in a pack that stays. What is condemned may be gone at any time.
   [[nodiscard]] std::optional<ChunkPlace> find(const model::ChunkId& id) const;
@@ -86,6 +89,8 @@ class IndexSet {
   [[nodiscard]] std::vector<LoadedIndex> indexes() const;
 
   [[nodiscard]] const std::vector<std::string>& notices() const { return notices_; }
+  /// Objects that were left out.
+  [[nodiscard]] const std::vector<std::string>& damaged_indexes() const { return damaged_; }
 
  private:
   enum class PackState : uint8_t { kGone, kCondemned, kGood };
@@ -105,7 +110,7 @@ class IndexSet {
     uint16_t ordinal = 0;
   };
   /// Whether it is all of one moment: no index came or went meanwhile.
-  static base::Result<bool> load_once(BlobStore& store, IndexSet& set);
+  static base::Result<bool> load_once(BlobStore& store, bool whole, IndexSet& set);
   base::Result<void> load_condemnations(BlobStore& store);
   base::Result<void> note_packs(BlobStore& store);
   [[nodiscard]] std::optional<uint64_t> find_number(const model::ChunkId& id,
@@ -121,6 +126,7 @@ class IndexSet {
   std::unordered_map<model::ChunkId, uint64_t, model::ChunkIdHash> pack_sizes_;
   std::vector<BlobInfo> unknown_packs_;
   std::vector<std::string> notices_;
+  std::vector<std::string> damaged_;
 };
 
 /// The name in "packs/HH/NAME", "indexes/NAME" and the like; nothing where it is not one.

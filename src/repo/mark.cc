@@ -34,9 +34,13 @@ class Marker {
     marks_.entries[*number] = true;
     ++marks_.chunks;
     const ChunkPlace place = indexes_.place(*number);
-    std::vector<uint32_t>& live = marks_.segments[place.pack.name];
-    const auto at = std::ranges::lower_bound(live, place.offset);
-    if (at == live.end() || *at != place.offset) live.insert(at, place.offset);
+    LivePack& live = marks_.packs[place.pack.name];
+    live.place = place.pack;
+    const auto at = std::ranges::lower_bound(live.offsets, place.offset);
+    if (at == live.offsets.end() || *at != place.offset) {
+      live.offsets.insert(at, place.offset);
+      live.bytes += place.stored;
+    }
     const auto kind = kind_of(place.pack.name);
     if (!kind) return std::unexpected(kind.error());
     if (*kind == Kind::kUnreadable) miss(id);

@@ -13,15 +13,21 @@
 
 namespace repo {
 
+/// What of a pack is needed.
+struct LivePack {
+  model::PackPlace place;
+  std::vector<uint32_t> offsets;  ///< of segments with a marked chunk, ascending
+  uint64_t bytes = 0;             ///< of these segments
+};
+
 struct Marks {
   std::vector<bool> entries;  ///< by IndexSet::number()
-  /// Offsets of segments with a marked chunk, ascending, by pack.
-  std::unordered_map<model::ChunkId, std::vector<uint32_t>, model::ChunkIdHash> segments;
+  std::unordered_map<model::ChunkId, LivePack, model::ChunkIdHash> packs;
   uint64_t chunks = 0;
   uint64_t missing = 0;              ///< ids that are nowhere, each time one was met
   std::vector<model::ChunkId> lost;  ///< the first of them
 
-  [[nodiscard]] bool is_live(const model::ChunkId& pack) const { return segments.contains(pack); }
+  [[nodiscard]] bool is_live(const model::ChunkId& pack) const { return packs.contains(pack); }
 };
 
 struct MarkOptions {

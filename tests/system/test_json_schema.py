@@ -161,6 +161,9 @@ class JsonSchema(harness.SystemTest):
         self.collect("ls", "ls", "latest", "--recursive")
         self.collect("restore", "restore", "latest", "--to", here / "restored")
         self.collect("repo-check", "repo", "check")
+        self.collect("forget", "forget", "--keep-last", "1", "--dry-run")
+        self.collect("forget", "forget", "latest", "--hold")
+        self.collect("repo-gc", "repo", "gc")
         for pack in (here / "repository" / "packs").glob("*/*"):
             pack.chmod(0o600)
             with pack.open("r+b") as file:
