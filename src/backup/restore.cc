@@ -1,6 +1,7 @@
 #include "backup/restore.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -16,6 +17,65 @@ using Done = base::Result<void>;  ///< an error ends the restore
 
 // Each is an open file.
 constexpr size_t kWaitingFilesMost = 64;
+
+// So many pieces of a file are written by one thread at a time: some MiB, so that few segments are
+// wanted by two threads at once.
+constexpr size_t kRunPieces = 64;
+
+/// Where the data of a file that has holes belongs in it.
+class Layout {
+ public:
+  explicit Layout(const TreeEntry& entry) : entry_(entry) {
+    uint64_t holes = 0;
+    for (const model::Hole& hole : entry.holes) {
+      data_before_.push_back(hole.offset - holes);
+      holes += hole.length;
+    }
+  }
+  /// The first hole that begins behind this byte of the data.
+  [[nodiscard]] size_t hole_after(uint64_t data) const {
+    return static_cast<size_t>(std::ranges::upper_bound(data_before_, data) - data_before_.begin());
+  }
+  /// The place in the file of a byte of the data, when `hole` is hole_after() of it.
+  [[nodiscard]] uint64_t place(uint64_t data, size_t hole) const {
+    if (hole == 0) return data;
+    const model::Hole& before = entry_.holes[hole - 1];
+    return before.offset + before.length + (data - data_before_[hole - 1]);
+  }
+  /// How much data follows there without a hole between.
+  [[nodiscard]] uint64_t room(uint64_t place, size_t hole) const {
+    return (hole < entry_.holes.size() ? entry_.holes[hole].offset : entry_.size) - place;
+  }
+
+ private:
+  const TreeEntry& entry_;
+  std::vector<uint64_t> data_before_;  ///< each hole
+};
+
+/// A file whose content is being written, by all threads that have nothing else to do.
+struct Filling {
+  const TreeEntry& entry;
+  const std::string& path;
+  TargetFile& file;
+  const std::vector<model::Piece> pieces;
+  const Layout layout;
+  std::vector<uint64_t> run_starts;  ///< in the data
+  std::atomic<size_t> next_run = 0;
+  std::atomic<bool> failed = false;  ///< and that was told
+  size_t helpers = 0;
+  std::optional<base::Error> error;  ///< ends the restore
+
+  Filling(const TreeEntry& of, const std::string& at, TargetFile& into,
+          std::vector<model::Piece> made_of)
+      : entry(of), path(at), file(into), pieces(std::move(made_of)), layout(of) {
+    uint64_t data = 0;
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      if (i % kRunPieces == 0) run_starts.push_back(data);
+      data += pieces[i].length;
+    }
+  }
+  [[nodiscard]] bool has_work() const { return next_run < run_starts.size() && !failed; }
+};
 
 /// A file that has its name and waits for its content.
 struct FileJob {
@@ -64,6 +124,11 @@ class Run {
   base::Result<bool> fill(const TreeEntry& entry, const std::string& path, TargetFile& file);
   /// False = a problem, which was told of.
   base::Result<bool> write_data(const TreeEntry& entry, const std::string& path, TargetFile& file);
+  void write_together(Filling& filling);
+  void write_runs(Filling& filling);
+  /// What is wrong with the content, "" = nothing; an error ends the restore.
+  base::Result<std::string> write_run(Filling& filling, size_t run);
+  Filling* to_help();
 
   void problem(const std::string& path, const std::string& what);
   void note_unset(const std::string& path, const Unset& unset);
@@ -87,8 +152,11 @@ class Run {
   std::mutex mutex_;  ///< guards all below
   std::condition_variable job_ready_;
   std::condition_variable job_taken_;
+  std::condition_variable helper_done_;
   RestoreReport report_;
   std::deque<FileJob> jobs_;
+  std::vector<Filling*> fillings_;  ///< large ones that are being written
+  size_t at_work_ = 0;              ///< workers with a file
   bool ending_ = false;
   std::optional<base::Error> error_;
   std::vector<std::jthread> workers_;
@@ -110,41 +178,74 @@ void Run::note_unset(const std::string& path, const Unset& unset) {
 
 base::Result<bool> Run::write_data(const TreeEntry& entry, const std::string& path,
                                    TargetFile& file) {
-  const auto pieces = read_pieces(reader_, entry);
+  auto pieces = read_pieces(reader_, entry);
   if (!pieces) {
     problem(path, "is left out: its content cannot be found: " + pieces.error().message);
     return false;
   }
-  uint64_t offset = 0;
-  size_t next_hole = 0;
-  for (const model::Piece& piece : *pieces) {
+  Filling filling(entry, path, file, std::move(*pieces));
+  if (filling.run_starts.size() < 2) {
+    write_runs(filling);
+  } else {
+    write_together(filling);
+  }
+  if (filling.error) return std::unexpected(*filling.error);
+  return !filling.failed;
+}
+
+/// Others who have nothing to do help.
+void Run::write_together(Filling& filling) {
+  {
+    const std::scoped_lock lock(mutex_);
+    fillings_.push_back(&filling);
+  }
+  job_ready_.notify_all();
+  write_runs(filling);
+  std::unique_lock lock(mutex_);
+  std::erase(fillings_, &filling);
+  helper_done_.wait(lock, [&] { return filling.helpers == 0; });
+}
+
+void Run::write_runs(Filling& filling) {
+  while (!filling.failed) {
+    const size_t run = filling.next_run++;
+    if (run >= filling.run_starts.size()) return;
+    const auto wrong = write_run(filling, run);
+    if (wrong && wrong->empty()) continue;
+    const bool is_first = !filling.failed.exchange(true);
+    if (wrong && is_first) problem(filling.path, "is left out: " + *wrong);
+    if (wrong) continue;
+    const std::scoped_lock lock(mutex_);
+    filling.error = wrong.error();
+  }
+}
+
+base::Result<std::string> Run::write_run(Filling& filling, size_t run) {
+  uint64_t at = filling.run_starts[run];
+  const size_t end = std::min(filling.pieces.size(), (run + 1) * kRunPieces);
+  for (size_t i = run * kRunPieces; i < end; ++i) {
+    const model::Piece& piece = filling.pieces[i];
     const auto chunk = reader_.read(piece.id);
     if (!chunk || chunk->content().size() != piece.length) {
-      problem(path, "is left out: its content from byte " + std::to_string(offset) + " on: " +
-                        (chunk ? "the chunk is not as long as it was" : chunk.error().message));
-      return false;
+      return "its content from byte " +
+             std::to_string(filling.layout.place(at, filling.layout.hole_after(at))) +
+             " on: " + (chunk ? "the chunk is not as long as it was" : chunk.error().message);
     }
     std::string_view data = chunk->content();
     while (!data.empty()) {
-      const bool holes_follow = next_hole < entry.holes.size();
-      if (holes_follow && entry.holes[next_hole].offset == offset) {
-        offset += entry.holes[next_hole++].length;
-        continue;
-      }
-      const uint64_t room = (holes_follow ? entry.holes[next_hole].offset : entry.size) - offset;
-      if (room == 0) {
-        problem(path, "is left out: its content is longer than the file was");
-        return false;
-      }
+      const size_t hole = filling.layout.hole_after(at);
+      const uint64_t place = filling.layout.place(at, hole);
+      const uint64_t room = filling.layout.room(place, hole);
+      if (room == 0) return "its content is longer than the file was";
       const std::string_view part = data.substr(0, std::min<uint64_t>(room, data.size()));
-      if (const auto written = file.write(offset, part); !written)
+      if (const auto written = filling.file.write(place, part); !written)
         return std::unexpected(written.error());
-      offset += part.size();
+      at += part.size();
       data.remove_prefix(part.size());
     }
     count(&RestoreReport::data_bytes, piece.length);
   }
-  return true;
+  return "";
 }
 
 base::Result<bool> Run::fill(const TreeEntry& entry, const std::string& path, TargetFile& file) {
@@ -163,13 +264,34 @@ base::Result<bool> Run::fill(const TreeEntry& entry, const std::string& path, Ta
   return true;
 }
 
+/// A file that somebody else is writing and that has work left.
+Filling* Run::to_help() {
+  const auto found = std::ranges::find_if(fillings_, &Filling::has_work);
+  return found == fillings_.end() ? nullptr : *found;
+}
+
 void Run::work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    job_ready_.wait(lock, [&] { return ending_ || !jobs_.empty(); });
+    Filling* filling = nullptr;
+    job_ready_.wait(lock, [&] {
+      filling = to_help();
+      // Who is still at work may begin a large file.
+      return filling != nullptr || !jobs_.empty() || (ending_ && at_work_ == 0);
+    });
+    if (filling != nullptr) {
+      ++filling->helpers;
+      lock.unlock();
+      write_runs(*filling);
+      lock.lock();
+      --filling->helpers;
+      helper_done_.notify_all();
+      continue;
+    }
     if (jobs_.empty()) return;
     FileJob job = std::move(jobs_.front());
     jobs_.pop_front();
+    ++at_work_;
     const bool stopped = error_.has_value();
     lock.unlock();
     job_taken_.notify_one();
@@ -182,6 +304,7 @@ void Run::work() {
     job.file.reset();
     lock.lock();
     if (!done && !error_) error_ = done.error();
+    if (--at_work_ == 0 && ending_) job_ready_.notify_all();
   }
 }
 

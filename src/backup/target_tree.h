@@ -1,7 +1,7 @@
 // The place that is restored to, behind an interface. Everything is made new, relative to an open
 // directory that only we can enter until it is finished; nothing that is there is followed or
 // written over. The real one is disk/posix_target_tree.h. Directories belong to one thread, a file
-// to one at a time.
+// to one at a time but for what is said.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ class TargetFile {
   TargetFile& operator=(const TargetFile&) = delete;
   virtual ~TargetFile() = default;
 
-  /// All of `bytes`; what is never written stays a hole.
+  /// All of `bytes`; what is never written stays a hole. Any thread, and several at once.
   virtual base::Result<void> write(uint64_t offset, std::string_view bytes) = 0;
   /// Gives it its size, then all that `entry` says of it.
   virtual base::Result<Unset> finish(const model::TreeEntry& entry) = 0;

@@ -339,6 +339,45 @@ TEST_F(BackupRestore, DamageTakesOnlyTheFilesItHits) {
   EXPECT_EQ(restored.problems, 1U);
 }
 
+TEST_F(BackupRestore, AFileThatSeveralThreadsWriteHasItsHolesWhereTheyWere) {
+  constexpr off_t kStep = 3 << 20;
+  constexpr int kPlaces = 30;
+  {
+    const base::Fd file(open(before("large").c_str(), O_WRONLY | O_CREAT, 0600));
+    for (int i = 0; i < kPlaces; ++i) {
+      // Neighbours of several lengths, so that runs of pieces begin within data and at holes.
+      const std::string data = noise(10 + i, (1U << 20) + 65536U * (i % 16));
+      ASSERT_EQ(pwrite(file.get(), data.data(), data.size(), kStep * i), ssize_t(data.size()));
+    }
+    ASSERT_EQ(ftruncate(file.get(), kStep * kPlaces), 0);
+    ASSERT_EQ(fsync(file.get()), 0);
+  }
+  there_and_back();
+  std::ifstream was(before("large"), std::ios::binary);
+  std::ifstream is(after("large"), std::ios::binary);
+  const std::string wanted((std::istreambuf_iterator<char>(was)), {});
+  const std::string restored((std::istreambuf_iterator<char>(is)), {});
+  EXPECT_TRUE(restored == wanted);
+  EXPECT_LT(status(after("large")).st_blocks * 512, kStep * kPlaces * 3 / 4);
+}
+
+TEST_F(BackupRestore, ALargeFileWithMuchDamageIsToldOfOnce) {
+  workers_ = 1;
+  write("good", noise(1, 1U << 20));
+  write("hit", noise(2, 24U << 20));
+  const auto report = back_up();
+  for (const repo::BlobInfo& object : *store_.list("packs")) {
+    std::string bytes = *store_.get(object.name, 64U << 20);
+    if (bytes.size() < 4U << 20) continue;
+    for (size_t at = 3U << 20; at < bytes.size() - (1U << 20); at += 1U << 20) bytes[at] ^= 1;
+    store_.overwrite(object.name, bytes);
+  }
+  restore(report.snapshot.roots);
+  EXPECT_EQ(content(after("good")), noise(1, 1U << 20));
+  EXPECT_FALSE(std::filesystem::exists(after("hit")));
+  EXPECT_EQ(problems_.size(), 1U);
+}
+
 TEST_F(BackupRestore, WritesOverNothing) {
   write("file", "x");
   const auto report = back_up();

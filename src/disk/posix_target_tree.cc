@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
@@ -74,7 +75,9 @@ class PosixTargetFile : public backup::TargetFile {
             errno);
       }
       offset += static_cast<uint64_t>(done);
-      end_ = std::max(end_, offset);
+      uint64_t before = end_;
+      while (before < offset && !end_.compare_exchange_weak(before, offset)) {
+      }
       bytes.remove_prefix(static_cast<size_t>(done));
     }
     return {};
@@ -93,7 +96,7 @@ class PosixTargetFile : public backup::TargetFile {
   std::shared_ptr<const base::Fd> directory_;
   std::string name_;
   Shared& shared_;
-  uint64_t end_ = 0;
+  std::atomic<uint64_t> end_ = 0;
 };
 
 class PosixTargetDirectory : public backup::TargetDirectory {
