@@ -218,7 +218,7 @@ EphemeralHistory EphemeralHistoryMeter::measure(size_t most) {
   out.events_lost = events_lost_;
   out.guessing = measure_guessing();
   for (Destination& destination : destinations_) {
-    DestinationHistory one = measure(destination);
+    const DestinationHistory one = measure(destination);
     if (one.peak == 0) continue;  // it had rested before the window began
     out.connections += one.connections;
     out.guessing.same_destination.pairs += one.steps.pairs;
