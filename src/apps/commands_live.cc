@@ -2,6 +2,7 @@
 #include <array>
 #include <memory>
 
+#include "apps/cmd_doctor.h"
 #include "apps/cmd_ephemeral.h"
 #include "apps/cmd_explain.h"
 #include "apps/cmd_ports.h"
@@ -24,6 +25,15 @@ Run define_explain(CLI::App& app) {
   app.add_flag("--verify", options->verify, "Compare the holder's file with its package's sum");
   define_collector(app, options->collector);
   return [options](Context& context) { return run_explain(*options, context); };
+}
+
+Run define_doctor(CLI::App& app) {
+  auto options = std::make_shared<DoctorOptions>();
+  define_words(app, "PORT", options->port,
+               "[ADDRESS:]PORT, a range or a service name; usually Twinport's own, 1743 and 1744")
+      ->expected(0, -1);
+  define_collector(app, options->collector);
+  return [options](Context& context) { return run_doctor(*options, context); };
 }
 
 Run define_ephemeral(CLI::App& app) {
@@ -96,6 +106,18 @@ constexpr auto kCommands = std::to_array<Definition>({
      "twinport explain 1743-1844          # a range or a list (22,80), compact\n"
      "twinport explain 1744 --markdown > port-1744.md\n",
      define_explain},
+    {"doctor", "Can a port be bound; who or what is in the way",
+     "Tries whether a server could take the TCP port here, on IPv4 and IPv6, and lets go of it at "
+     "once; says who or what is in the way, and first the one thing to do next. Without PORT it "
+     "looks at the two ports of Twinport's own channels, control 1743 and data 1744.\n"
+     "\n"
+     "Exits with 0 when every port can be bound and nothing is in the way, and with 1 when "
+     "something is, or when not all that may be could be read.",
+     "twinport doctor\n"
+     "twinport doctor 8080\n"
+     "twinport doctor 127.0.0.1:5432\n"
+     "twinport doctor 1744 --json | jq -r '.next_step'\n",
+     define_doctor},
     {"ephemeral", "The ports that the kernel lends to outgoing connections",
      "Shows the range that the kernel lends from, how much of it is in use toward each "
      "destination, who uses the most, what listens inside it, and what to do when it runs short.\n"

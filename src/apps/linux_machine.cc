@@ -9,6 +9,7 @@
 
 #include "disk/sqlite_timeline_reader.h"
 #include "disk/sqlite_timeline_writer.h"
+#include "host/bind_trial.h"
 #include "host/boot_clock.h"
 #include "host/collector.h"
 #include "host/event_sources.h"
@@ -40,6 +41,7 @@ class LinuxMachine final : public Machine {
   base::Result<model::PublishedPorts> published_ports(uint32_t netns) override {
     return host::read_published_ports(netns);
   }
+  model::BindTrial try_bind(const model::Endpoint& at) override { return host::try_bind(at); }
   model::PortPolicy port_policy() override { return host::read_port_policy(); }
   std::vector<model::IpAddress> local_addresses() override { return host::local_addresses(); }
   bool has_package_lists() override { return ::access("/var/lib/dpkg/info", R_OK | X_OK) == 0; }

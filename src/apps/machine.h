@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "host/package_finder.h"
+#include "model/bind_trial.h"
 #include "model/inventory.h"
 #include "ports/event_source.h"
 #include "ports/process_source.h"
@@ -38,6 +39,8 @@ class Machine {
                                                           const host::PackageCaches& caches) = 0;
   /// See host/published_ports.h; of the own namespace, whose number is `netns`.
   virtual base::Result<model::PublishedPorts> published_ports(uint32_t netns) = 0;
+  /// See host/bind_trial.h; in the own namespace.
+  virtual model::BindTrial try_bind(const model::Endpoint& at) = 0;
   /// See host/port_policy.h; of the own namespace.
   virtual model::PortPolicy port_policy() = 0;
   /// See host/local_addresses.h; of the own namespace, empty = not known.

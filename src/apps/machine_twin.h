@@ -24,6 +24,7 @@ class MachineTwin {
   testkit::FakeProcessSource processes;
   std::map<std::string, host::PackageFinding> packages;  ///< by exe
   base::Result<model::PublishedPorts> published;
+  std::vector<model::BindTrial> trials;  ///< of ports that are not simply free
   model::PortPolicy policy;
   std::vector<model::IpAddress> local_addresses;
   bool has_package_lists = true;
@@ -85,6 +86,12 @@ class MachineTwin::View final : public Machine {
     return out;
   }
   base::Result<model::PublishedPorts> published_ports(uint32_t) override { return twin_.published; }
+  model::BindTrial try_bind(const model::Endpoint& at) override {
+    for (const model::BindTrial& trial : twin_.trials) {
+      if (trial.at == at) return trial;
+    }
+    return {.at = at, .outcome = model::BindOutcome::kFree};
+  }
   model::PortPolicy port_policy() override { return twin_.policy; }
   std::vector<model::IpAddress> local_addresses() override { return twin_.local_addresses; }
   bool has_package_lists() override { return twin_.has_package_lists; }

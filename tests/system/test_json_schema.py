@@ -79,6 +79,8 @@ class JsonSchema(harness.SystemTest):
                 self.collect("who", "who", "1-65535", "--collector", collector, box=box)
             with self.subTest(collector=collector, words="ephemeral"):
                 self.collect("ephemeral", "ephemeral", "--collector", collector, box=box)
+            with self.subTest(collector=collector, words="doctor"):
+                self.collect("doctor", "doctor", "1700-1750", "--collector", collector, box=box)
         self.assert_all_follow()
 
     @harness.needs_root
