@@ -43,7 +43,8 @@ void print_report(const backup::BackupReport& report, const std::vector<Problem>
                                           " files were unchanged since the last snapshot. "
                                     : std::string())
               << "New: " << base::size_in_words(snapshot.added_bytes) << ", stored as "
-              << base::size_in_words(report.stored_bytes) << ".\n";
+              << base::size_in_words(report.stored_bytes) << ".\n"
+              << left_out_in_words(report.left_out);
   if (!problems.empty()) {
     context.out << std::to_string(problems.size())
                 << (problems.size() == 1 ? " entry is" : " entries are")
@@ -61,6 +62,7 @@ void print_report_json(const backup::BackupReport& report, const std::vector<Pro
   json.field("others", snapshot.others).field("unchanged_files", report.unchanged_files);
   json.field("data_bytes", snapshot.data_bytes).field("added_bytes", snapshot.added_bytes);
   json.field("stored_bytes", report.stored_bytes);
+  write_left_out(report.left_out, json);
   json.key("problems").begin_array();
   for (const Problem& problem : problems)
     json.begin_object().field("path", problem.path).field("what", problem.what).end_object();
@@ -71,6 +73,8 @@ void print_report_json(const backup::BackupReport& report, const std::vector<Pro
 }  // namespace
 
 int run_backup(const BackupOptions& options, Context& context) {
+  auto selection = read_selection(options.selection);
+  if (!selection) return context.fail(selection.error());
   auto opened = open_repository(options.repository, context);
   if (!opened) return context.fail(opened.error());
   std::error_code error;
@@ -84,6 +88,7 @@ int run_backup(const BackupOptions& options, Context& context) {
   std::ranges::sort(request.paths);
   const auto repeated = std::ranges::unique(request.paths);
   request.paths.erase(repeated.begin(), repeated.end());
+  request.selection = std::move(*selection);
   request.tags = options.tags;
   request.host = options.host.empty() ? host_name() : options.host;
   request.user = user_name();

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/backup_selection.h"
 #include "apps/context.h"
 #include "apps/repository_access.h"
 #include "repo/retention.h"
@@ -23,6 +24,7 @@ struct RepoCheckOptions {
 struct BackupOptions {
   RepositoryOptions repository;
   std::vector<std::string> paths;
+  SelectionOptions selection;
   std::vector<std::string> tags;
   std::string host;
   bool read_all = false;

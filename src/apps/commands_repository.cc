@@ -34,10 +34,30 @@ Run define_repo_check(CLI::App& app) {
   return [options](Context& context) { return run_repo_check(*options, context); };
 }
 
+void define_selection(CLI::App& app, SelectionOptions& options) {
+  // One value each: what follows is a path, and "[ab]" a pattern, not CLI11's notation of a list.
+  app.add_option("--exclude", options.exclude,
+                 "Leave out what matches, as in .gitignore; may be repeated")
+      ->type_name("PATTERN")
+      ->allow_extra_args(false);
+  app.add_option("--exclude-file", options.exclude_files,
+                 "File with a pattern a line, - for standard input; may be repeated")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  app.add_flag("--exclude-caches", options.exclude_caches,
+               "Leave out what is in directories marked by a CACHEDIR.TAG");
+  app.add_option("--exclude-larger-than", options.file_largest,
+                 "Leave out files larger than this, such as 4GiB")
+      ->type_name("SIZE");
+  app.add_flag("--one-file-system", options.one_file_system,
+               "Leave empty what other file systems are mounted on");
+}
+
 Run define_backup(CLI::App& app) {
   auto options = std::make_shared<BackupOptions>();
   define_repository(app, options->repository);
   app.add_option("PATH", options->paths, "Files and directories")->required()->type_name("PATH");
+  define_selection(app, options->selection);
   app.add_option("--tag", options->tags, "A word to find the snapshot by; may be repeated")
       ->type_name("WORD")
       ->take_all();
@@ -101,7 +121,8 @@ constexpr auto kCommands = std::to_array<Definition>({
      "be read meanwhile are named and stop nothing; the exit code is then 1. A backup that is "
      "interrupted leaves earlier ones as they were, and the next one uses what it stored.",
      "twinport backup . --repo backup\n"
-     "twinport backup /etc/hosts /etc/passwd --repo backup --tag nightly\n",
+     "twinport backup /etc/hosts /etc/passwd --repo backup --tag nightly\n"
+     "twinport backup . --repo backup --exclude '*.o' --exclude /build/ --exclude-caches\n",
      define_backup},
     {"snapshots", "The backups that a repository has",
      "Lists snapshots, oldest first: when each was made, of which machine, and how much was new.",

@@ -1,6 +1,7 @@
 #include "backup/backup.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
 #include <set>
@@ -26,6 +27,10 @@ constexpr size_t kListingReferencesMost = 16384;
 constexpr size_t kListingBytesMost = 1U << 20;
 
 constexpr size_t kReadSize = 2U << 20;
+
+// https://bford.info/cachedir/
+constexpr const char* kCacheTag = "CACHEDIR.TAG";
+constexpr std::string_view kCacheSignature = "Signature: 8a477f597d28d172789f06886806bc55";
 
 uint64_t name_hash(std::string_view name) {  // FNV-1a
   uint64_t hash = 0xcbf29ce484222325;
@@ -121,6 +126,7 @@ class Walk {
 
   base::Result<ChunkId> run(Source& source, model::Snapshot& snapshot);
   [[nodiscard]] uint64_t unchanged_files() const { return unchanged_files_; }
+  [[nodiscard]] const LeftOut& left_out() const { return left_out_; }
 
  private:
   using MaybeEntry = base::Result<std::optional<TreeEntry>>;
@@ -134,6 +140,10 @@ class Walk {
   base::Result<void> read_content(FileReader& file, TreeEntry& entry, const std::string& path);
   base::Result<void> store_pieces(std::vector<Piece> pieces, TreeEntry& entry);
   bool is_unchanged(const TreeEntry& seen, const TreeEntry& parent);
+  bool is_left_out(const TreeEntry& seen, const std::string& path);
+  bool is_left_out_by_pattern(const std::string& path, bool is_directory);
+  base::Result<std::vector<std::string>> names_in(DirectoryReader& directory,
+                                                  const TreeEntry& seen);
   std::optional<TreeEntry> problem(const std::string& path, const base::Error& error);
 
   repo::WriterSession& session_;
@@ -146,6 +156,9 @@ class Walk {
   std::vector<TreeEntry> parent_roots_;
   model::Snapshot counts_;
   uint64_t unchanged_files_ = 0;
+  LeftOut left_out_;
+  std::string root_;          ///< the path asked for that is walked now
+  uint32_t root_device_ = 0;  ///< its file system
   /// Files with several names that were read, by file system and inode.
   std::map<std::pair<uint32_t, uint64_t>, TreeEntry> linked_;
 };
@@ -176,10 +189,60 @@ bool Walk::is_unchanged(const TreeEntry& seen, const TreeEntry& parent) {
          std::ranges::all_of(*pieces, [&](const Piece& piece) { return session_.has(piece.id); });
 }
 
+bool Walk::is_left_out_by_pattern(const std::string& path, bool is_directory) {
+  if (request_.selection.patterns.empty() || path == root_) return false;
+  const size_t begin = root_ == "/" ? 1 : root_.size() + 1;
+  return request_.selection.patterns.ignores(std::string_view(path).substr(begin), is_directory);
+}
+
+bool Walk::is_left_out(const TreeEntry& seen, const std::string& path) {
+  if (is_left_out_by_pattern(path, seen.type == FileType::kDirectory)) {
+    ++left_out_.by_pattern;
+    return true;
+  }
+  const auto& largest = request_.selection.file_largest;
+  if (seen.type != FileType::kFile || !largest || seen.size <= *largest || path == root_)
+    return false;
+  ++left_out_.too_large;
+  return true;
+}
+
+bool is_tagged_as_cache(DirectoryReader& directory) {
+  const auto tag = directory.open_file(kCacheTag);
+  if (!tag) return false;
+  std::array<char, kCacheSignature.size()> begin{};
+  const auto got = (*tag)->read(0, begin);
+  return got && std::string_view(begin.data(), *got) == kCacheSignature;
+}
+
+/// Names in a directory that are looked at, in order.
+base::Result<std::vector<std::string>> Walk::names_in(DirectoryReader& directory,
+                                                      const TreeEntry& seen) {
+  if (request_.selection.one_file_system && seen.device != root_device_) {
+    ++left_out_.file_systems;
+    return {};
+  }
+  auto names = directory.names();
+  if (!names) return names;
+  if (request_.selection.exclude_caches && std::ranges::find(*names, kCacheTag) != names->end() &&
+      is_tagged_as_cache(directory)) {
+    ++left_out_.caches;
+    names->assign(1, kCacheTag);
+  }
+  std::ranges::sort(*names);
+  return names;
+}
+
 Walk::MaybeEntry Walk::take(DirectoryReader& directory, const std::string& name,
                             const std::string& path, const TreeEntry* parent) {
   auto seen = directory.stat(name);
-  if (!seen) return problem(path, seen.error());
+  if (!seen) {
+    // Whoever cannot be looked at, as another user's FUSE mount, can be left out by name.
+    if (!is_left_out_by_pattern(path, true)) return problem(path, seen.error());
+    ++left_out_.by_pattern;
+    return std::nullopt;
+  }
+  if (is_left_out(*seen, path)) return std::nullopt;
   if (seen->type == FileType::kDirectory) return take_directory(directory, *seen, path, parent);
   if (seen->type == FileType::kFile) return take_file(directory, std::move(*seen), path, parent);
   if (auto completed = directory.complete(*seen); !completed)
@@ -196,9 +259,8 @@ Walk::MaybeEntry Walk::take_directory(DirectoryReader& directory, const TreeEntr
   if (use == DirectoryUse::kLeaveOut) return std::nullopt;
   auto entry = (*opened)->look();
   if (!entry) return problem(path, entry.error());
-  auto names = use == DirectoryUse::kEnter ? (*opened)->names() : std::vector<std::string>();
+  auto names = use == DirectoryUse::kEnter ? names_in(**opened, seen) : std::vector<std::string>();
   if (!names) return problem(path, names.error());
-  std::ranges::sort(*names);
   const bool known = parent != nullptr && parent->type == FileType::kDirectory;
   ParentListing before(parent_reader_, known ? parent->listings : std::vector<ChunkId>{});
   ListingWriter listing(session_);
@@ -330,10 +392,13 @@ base::Result<ChunkId> Walk::run(Source& source, model::Snapshot& snapshot) {
     if (!parent_directory) return std::unexpected(parent_directory.error());
     const std::string name = path == "/" ? "." : path.substr(path.rfind('/') + 1);
     // A path that was asked for by name and is not there is a mistake, not a file that vanished.
-    if (auto seen = (*parent_directory)->stat(name); !seen) {
+    const auto seen = (*parent_directory)->stat(name);
+    if (!seen) {
       return base::fail(seen.error().kind,
                         path + ": " + seen.error().message + "; name paths that exist");
     }
+    root_ = path;
+    root_device_ = seen->device;
     const auto before = std::ranges::find(parent_roots_, path, &TreeEntry::name);
     auto root =
         take(**parent_directory, name, path, before == parent_roots_.end() ? nullptr : &*before);
@@ -404,6 +469,7 @@ base::Result<BackupReport> back_up(repo::Repository& repository, Source& source,
   const auto name = (*session)->commit(snapshot);
   if (!name) return std::unexpected(name.error());
   report.name = *name;
+  report.left_out = walk.left_out();
   report.unchanged_files = walk.unchanged_files();
   report.stored_bytes = (*session)->stored_bytes();
   return report;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backup/chunker.h"
+#include "backup/selection.h"
 #include "backup/source.h"
 #include "backup/tree_reader.h"
 #include "base/result.h"
@@ -21,6 +22,7 @@ namespace backup {
 
 struct BackupRequest {
   std::vector<std::string> paths;  ///< absolute_path() made them
+  Selection selection;
   std::vector<std::string> tags;
   std::string host;
   std::string user;
@@ -35,6 +37,7 @@ struct BackupRequest {
 struct BackupReport {
   model::ChunkId name;
   model::Snapshot snapshot;
+  LeftOut left_out;
   uint64_t unchanged_files = 0;
   uint64_t stored_bytes = 0;
   bool had_parent = false;
