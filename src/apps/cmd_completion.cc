@@ -47,6 +47,24 @@ std::vector<std::string> second_words(const Commands& commands, std::string_view
   return out;
 }
 
+/// The first words that begin commands and are none: "expect", "repo".
+std::vector<std::string> groups(const Commands& commands) {
+  std::vector<std::string> out = first_words(commands);
+  std::erase_if(out, [&](const std::string& word) {
+    return second_words(commands, word).empty() ||
+           std::ranges::find(commands, word, &CommandDescription::name) != commands.end();
+  });
+  return out;
+}
+
+/// What the shell says beside a first word.
+std::string summary_of(const Commands& commands, const std::string& word) {
+  const auto found = std::ranges::find(commands, word, &CommandDescription::name);
+  if (found != commands.end()) return found->summary;
+  const std::vector<std::string> seconds = second_words(commands, word);
+  return seconds.empty() ? "Help on a command" : join(seconds, ", ");
+}
+
 /// Text between single quotes, for all three shells.
 std::string quoted(std::string_view text, std::string_view quote_inside) {
   std::string out = "'";
@@ -107,6 +125,10 @@ std::string bash_words(const Commands& commands) {
     }
     out += "    '" + command.name + "') options='" + join(words, " ") + "'; values='" +
            join(values, " ") + "'; files=" + (files ? "1" : "0") + " ;;\n";
+  }
+  for (const std::string& word : groups(commands)) {
+    out += "    '" + word + "') options='--help'; values='" +
+           join(second_words(commands, word), " ") + "' ;;\n";
   }
   return out;
 }
@@ -227,11 +249,7 @@ _twinport() {
 )";
   const std::vector<std::string> firsts = first_words(commands);
   for (const std::string& word : firsts) {
-    const auto found = std::ranges::find(commands, word, &CommandDescription::name);
-    out += "    " +
-           quoted(word + ":" + (found == commands.end() ? "Help on a command" : found->summary),
-                  "'\\''") +
-           "\n";
+    out += "    " + quoted(word + ":" + summary_of(commands, word), "'\\''") + "\n";
   }
   out += R"(  )
   for ((i = 2; i < CURRENT; i++)); do
@@ -285,6 +303,9 @@ _twinport() {
     }
     out += "\n      ;;\n";
   }
+  for (const std::string& word : groups(commands)) {
+    out += "    '" + word + "') compadd -- " + join(second_words(commands, word), " ") + " ;;\n";
+  }
   out += "    help) compadd -- " + join(firsts, " ") + " filter ;;\n";
   out += R"(  esac
 }
@@ -334,12 +355,15 @@ complete -c twinport -f
   out.replace(out.find(kMark), kMark.size(), pairs.empty() ? "''" : pairs);
   const std::vector<std::string> firsts = first_words(commands);
   for (const std::string& word : firsts) {
-    const auto found = std::ranges::find(commands, word, &CommandDescription::name);
     out += "complete -c twinport -n '__twinport_on \"\"' -a " + word + " -d " +
-           quote(found == commands.end() ? "Help on a command" : found->summary) + "\n";
+           quote(summary_of(commands, word)) + "\n";
   }
   out += "complete -c twinport -n '__twinport_on help' -a " + quote(join(firsts, " ") + " filter") +
          "\n";
+  for (const std::string& word : groups(commands)) {
+    out += "complete -c twinport -n " + quote("__twinport_on \"" + word + "\"") + " -a " +
+           quote(join(second_words(commands, word), " ")) + "\n";
+  }
   for (const CommandDescription& command : commands) {
     const std::string on =
         "complete -c twinport -n " + quote("__twinport_on \"" + command.name + "\"");

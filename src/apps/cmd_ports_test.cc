@@ -270,6 +270,17 @@ TEST(Ports, ShowsTcpDetailOnRequest) {
             "10.0.0.5:40412\n");
 }
 
+TEST(Ports, TimersAreReadWhereTheyAreShownOrSortedBy) {
+  Server twin;
+  const auto answer = twin.run({"ports", "--all", "80", "--columns", "lport,timer"});
+  EXPECT_TRUE(twin.sockets.asked->tcp_detail);
+  EXPECT_EQ(answer.out, "LPORT  TIMER\n   80  -\n   80  time-wait 41000 ms\n");
+  twin.run({"ports", "--all", "--sort", "timer"});
+  EXPECT_TRUE(twin.sockets.asked->tcp_detail);
+  twin.run({"ports", "--all", "--columns", "lport"});
+  EXPECT_FALSE(twin.sockets.asked->tcp_detail);
+}
+
 TEST(Ports, AsksForNoMoreThanItShows) {
   Server twin;
   twin.run({"ports", "port in 22-80", "--no-header"});

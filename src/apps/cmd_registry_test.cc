@@ -110,7 +110,7 @@ TEST_F(RegistryCommand, ListsEveryRowOrThoseOfOneTransport) {
 TEST_F(RegistryCommand, UsesAnImportFromThenOn) {
   const std::string csv = write_csv("mine,1744,tcp,My \x1b[31m protocol,,,,,,,,\n");
   const auto refused = run({"registry", "import", csv});
-  EXPECT_EQ(refused.code, 2);
+  EXPECT_EQ(refused.code, 3);
   EXPECT_TRUE(has(run({"registry", "1744"}).out, "ncpm-ft"));
 
   const auto answer = run({"registry", "import", csv, "--force"});
@@ -161,7 +161,7 @@ TEST_F(RegistryCommand, LooksForAnImportInTheUsersHomeAndNeverInTheCurrentDirect
 
 TEST_F(RegistryCommand, NamesTheOptionThatTakesAShortFile) {
   const auto answer = run({"registry", "import", write_csv("mine,1744,tcp,Mine,,,,,,,,\n")});
-  EXPECT_EQ(answer.code, 2);
+  EXPECT_EQ(answer.code, 3);
   EXPECT_TRUE(has(answer.err, "has 1 row with a port")) << answer.err;
   EXPECT_TRUE(has(answer.err, "add --force"));
 }

@@ -191,6 +191,29 @@ void judge(Answer& answer, Context& context) {
   }
 }
 
+/// Root is told of every blind spot. To others the one that sudo removes is what matters; the rest
+/// would bury it.
+PageSection unseen_section(const Answer& answer, Context& context) {
+  PageSection section;
+  section.title = "What could not be seen";
+  for (const std::string& gap : answer.gaps) section.point(gap);
+  const model::CollectorReport& report = answer.inventory.report;
+  if (context.machine().caller_is_root() || report.processes_hidden == 0) {
+    for (const std::string& spot : report.blind_spots) section.point(spot);
+    if (!context.machine().caller_is_root()) section.point("Run as root to see more.");
+    return section;
+  }
+  section.point("The open files of " +
+                ports::counted(report.processes_hidden, "process", "processes") +
+                " of other users, and sockets in network namespaces that only theirs live in: run "
+                "as root to see them.");
+  if (!report.blind_spots.empty()) {
+    section.point("All " + ports::counted(report.blind_spots.size(), "blind spot") +
+                  " of this look are listed by --json.");
+  }
+  return section;
+}
+
 void print_answer(const Answer& answer, Context& context) {
   const unsigned width = context.text_width();
   const int64_t now = context.machine().now_unix_s();
@@ -218,13 +241,9 @@ void print_answer(const Answer& answer, Context& context) {
   }
   if (answer.everything_seen && !answer.unnamed) return;
   if (asks_for_port_zero_alone(answer.query)) return;
-  Page page;
-  PageSection section;
-  section.title = "What could not be seen";
-  for (const std::string& gap : answer.gaps) section.point(gap);
-  for (const std::string& spot : answer.inventory.report.blind_spots) section.point(spot);
-  if (!context.machine().caller_is_root()) section.point("Run as root to see more.");
+  PageSection section = unseen_section(answer, context);
   if (section.items.empty()) return;
+  Page page;
   context.out << "\n";
   page.sections.push_back(std::move(section));
   print(std::move(page));

@@ -237,6 +237,24 @@ TEST_F(Who, ARangeIsReadOnceWhateverItsSize) {
   EXPECT_EQ(headlines, 8000U);
 }
 
+TEST_F(Who, WithoutRootSaysInALineOrTwoWhatIsOutOfSight) {
+  twin.caller_is_root = false;
+  twin.sockets.raw.report.complete = false;
+  twin.sockets.raw.report.processes_hidden = 117;
+  twin.sockets.raw.report.blind_spots = {"One thing.", "Another thing.", "A third."};
+  const auto answer = twin.run({"who", "4711"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_EQ(answer.out,
+            "Nobody that we can see holds port 4711; not all of this machine could be read.\n"
+            "\n"
+            "What could not be seen\n"
+            "  - The open files of 117 processes of other users, and sockets in network\n"
+            "    namespaces that only theirs live in: run as root to see them.\n"
+            "  - All 3 blind spots of this look are listed by --json.\n");
+  twin.caller_is_root = true;
+  EXPECT_NE(twin.run({"who", "4711"}).out.find("Another thing."), std::string::npos);
+}
+
 TEST_F(Who, PortZeroIsNobodysWhateverIsOutOfSight) {
   twin.sockets.raw.report.complete = false;
   twin.sockets.raw.report.processes_hidden = 3;

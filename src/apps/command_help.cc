@@ -98,6 +98,27 @@ std::string command_help(const Definition& definition, const Context& context) {
   return out;
 }
 
+std::string group_help(std::string_view word, const Context& context) {
+  if (find_command(word) != nullptr) return {};
+  std::string commands;
+  std::string examples;
+  for (const Definition* definition : all_commands()) {
+    std::string_view rest = definition->name;
+    if (base::take_word(rest) != word) continue;
+    std::string left = "  " + std::string(definition->name);
+    left.resize(std::max<size_t>(left.size() + 2, 20), ' ');
+    commands += wrap_text(definition->summary, context.text_width(), left, std::string(20, ' '));
+    std::string_view all = definition->examples;
+    examples += "  " + std::string(base::take_until(all, '\n')) + "\n";
+  }
+  if (commands.empty()) return {};
+  const std::string name(word);
+  return context.style("Usage:", Tone::kStrong) + " twinport " + name + " COMMAND [OPTIONS]\n\n" +
+         context.style("Commands:", Tone::kStrong) + "\n" + commands + "\n" +
+         context.style("Examples:", Tone::kStrong) + "\n" + examples + "\n`twinport help " + name +
+         " COMMAND` tells more about each.\n";
+}
+
 std::string overview(const Context& context) {
   std::string out =
       "Twinport says who every port is registered to, what really uses it, and who\n"

@@ -188,7 +188,12 @@ int print_help(std::span<const std::string_view> words, Context& context) {
   if (words.size() > 1) name += " " + std::string(words[1]);
   const Definition* definition = find_command(name);
   if (definition == nullptr) definition = find_command(words[0]);
-  if (definition == nullptr) return context.fail(unknown_command(words[0]));
+  if (definition == nullptr) {
+    const std::string group = group_help(words[0], context);
+    if (group.empty() || words.size() > 1) return context.fail(unknown_command(words[0]));
+    context.out << group;
+    return kDone;
+  }
   context.out << command_help(*definition, context);
   return kDone;
 }
@@ -271,7 +276,15 @@ int dispatch(std::span<const char* const> arguments, const Environment& environm
   } else {
     definition = find_command(rest[at]);
   }
-  if (definition == nullptr) return context.fail(unknown_command(rest[at]));
+  if (definition == nullptr) {
+    const bool asks_for_help = std::ranges::any_of(
+        rest, [](const std::string& word) { return word == "--help" || word == "-h"; });
+    if (asks_for_help && second >= rest.size()) {
+      const std::string_view group = rest[at];
+      return print_help({&group, 1}, context);
+    }
+    return context.fail(unknown_command(rest[at]));
+  }
   rest.erase(rest.begin() + static_cast<ptrdiff_t>(at));
   return run_definition(*definition, std::move(rest), environment, context);
 }

@@ -135,6 +135,22 @@ TEST(CommandLine, GivesTheSameHelpInBothWays) {
   }
 }
 
+TEST(CommandLine, AWordThatOnlyBeginsCommandsHasHelpOfItsOwn) {
+  const auto help = MachineTwin{}.run({"expect", "--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_EQ(MachineTwin{}.run({"help", "expect"}).out, help.out);
+  for (const char* part :
+       {"Usage: twinport expect COMMAND", "\n  expect learn ", "\n  expect check ",
+        "\n  expect show ", "Examples:\n  twinport expect learn"}) {
+    EXPECT_NE(help.out.find(part), std::string::npos) << part << "\n" << help.out;
+  }
+  EXPECT_EQ(MachineTwin{}.run({"expect"}).code, 2);
+  EXPECT_EQ(MachineTwin{}.run({"expect", "lern", "--help"}).code, 2);
+  EXPECT_EQ(MachineTwin{}.run({"help", "expect", "lern"}).code, 2);
+  EXPECT_EQ(MachineTwin{}.run({"registry", "--help"}).out,
+            MachineTwin{}.run({"help", "registry"}).out);
+}
+
 TEST(CommandLine, KeepsHelpWithinEightyColumns) {
   for (const CommandDescription& command : describe_commands()) {
     MachineTwin twin;

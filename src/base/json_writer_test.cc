@@ -62,6 +62,20 @@ TEST(JsonWriter, WritesExtremeNumbersExactly) {
             "[-9223372036854775808,18446744073709551615,0.500]\n");
 }
 
+TEST(JsonWriter, TakesPartsOfAnArrayThatWereWrittenApart) {
+  const std::string first = base::json_elements([](base::JsonWriter& part) {
+    part.begin_object().field("a", int32_t{1}).end_object();
+    part.newline().string("\x01");
+  });
+  const std::string second = base::json_elements([](base::JsonWriter& part) { part.null(); });
+  EXPECT_EQ(first, "{\"a\":1},\n\"\\u0001\"");
+  EXPECT_EQ(written([&](base::JsonWriter& json) {
+              json.begin_array().boolean(true).newline().elements(first);
+              json.elements(second).end_array();
+            }),
+            "[true,\n" + first + ",null]\n");
+}
+
 TEST(JsonWriter, HandsBlocksOverWhileItWrites) {
   size_t blocks = 0;
   size_t bytes = 0;

@@ -271,4 +271,40 @@ TEST(SocketRecord, ReadsTheGoldenFile) {
   EXPECT_GE(records, 8);
 }
 
+std::string describe(const format::TableEntry& entry) {
+  const socket_listing& listing = entry.listing;
+  std::ostringstream out;
+  if (entry.facts) {
+    const model::Socket socket = format::socket_of(listing.inode, listing.cookie, *entry.facts);
+    out << model::protocol_name(socket.protocol) << ' '
+        << model::state_name(socket.state, socket.protocol) << ' ' << model::to_string(socket.local)
+        << ' ' << model::to_string(socket.remote) << " queues " << socket.receive_queue << '/'
+        << socket.send_queue;
+  } else {
+    out << "without facts:";
+  }
+  out << " inode " << listing.inode << " cookie " << listing.cookie << " flags "
+      << unsigned{listing.flags} << " socket " << std::hex << entry.socket;
+  return out.str();
+}
+
+TEST(TableRecord, ReadsTheGoldenFile) {
+  std::ifstream file(TWINPORT_SOURCE_DIR "/tests/golden/table_record.txt");
+  ASSERT_TRUE(file);
+  std::string line;
+  int records = 0;
+  while (std::getline(file, line)) {
+    if (line.empty() || line.starts_with('#')) continue;
+    const std::vector<std::byte> stored = parse_hex(line);
+    Bytes bytes = stored;
+    format::TableEntry entry;
+    ASSERT_TRUE(format::take(bytes, entry)) << line;
+    EXPECT_TRUE(bytes.empty());
+    ASSERT_TRUE(std::getline(file, line));
+    EXPECT_EQ(describe(entry), line);
+    ++records;
+  }
+  EXPECT_GE(records, 5);
+}
+
 }  // namespace

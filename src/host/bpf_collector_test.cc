@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <functional>
 #include <future>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -29,6 +30,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "host/bpf_sockets.h"
 #include "host/net_namespaces.h"
 #include "ports/merge.h"
 #include "testkit/fake_process_source.h"
@@ -601,6 +603,36 @@ TEST_F(BpfCollector, CountsTimeAsItsOwnTimeNamespaceDoes) {
               return run_in_child(check_own_number);
             }),
             0);
+}
+
+uint64_t cookie_of(int fd) {
+  uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  EXPECT_EQ(::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length), 0);
+  return cookie;
+}
+
+// In a PID namespace of one's own, most sockets have no descriptor in sight that tells the facts.
+TEST(BpfSockets, TablesHaveTheFactsOfHeldSocketsOnlyWhereAskedForAlways) {
+  auto programs = host::BpfSockets::load(true);
+  if (!programs) GTEST_SKIP() << programs.error().message;
+  const Fd listener = open_listener();
+  const Fd client = connect_to(listener.get());
+  ASSERT_TRUE(client.valid());
+  for (const bool always : {false, true}) {
+    programs->narrow_to({}, always);
+    auto stream = programs->open_tcp();
+    ASSERT_TRUE(stream) << stream.error().message;
+    std::optional<bool> has_facts;
+    for (bool more = true; more;) {
+      const auto read = stream->read_some([&](const format::TableEntry& entry) {
+        if (entry.listing.cookie == cookie_of(client.get())) has_facts = entry.facts.has_value();
+      });
+      ASSERT_TRUE(read) << read.error().message;
+      more = *read;
+    }
+    EXPECT_EQ(has_facts, always);
+  }
 }
 
 }  // namespace

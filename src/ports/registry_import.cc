@@ -34,7 +34,7 @@ base::Result<ImportSummary> import_registry(const std::string& csv_path,
                       csv_path + ": " + csv.error().message + "; nothing was imported");
   }
   if (csv->rows.size() < kFewestPlausibleRows && !options.force) {
-    return base::fail(base::ErrorKind::kUsage,
+    return base::fail(base::ErrorKind::kCorrupt,
                       csv_path + " has " + counted(csv->rows.size(), "row") +
                           " with a port and IANA's registry has over 12000; nothing was "
                           "imported. Download it again, or add --force if you mean it");

@@ -91,7 +91,7 @@ TEST_F(RegistryImport, RefusesFewRowsUnlessForced) {
   const std::string csv = write_csv("few", 999);
   const auto refused = import_registry(csv, state_, today_);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, base::ErrorKind::kUsage);
+  EXPECT_EQ(refused.error().kind, base::ErrorKind::kCorrupt);
   EXPECT_TRUE(refused.error().message.contains("has 999 rows")) << refused.error().message;
   EXPECT_FALSE(std::filesystem::exists(state_ + "/registry.table"));
   today_.force = true;
