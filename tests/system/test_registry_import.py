@@ -81,7 +81,7 @@ class RegistryImport(harness.SystemTest):
 
     def test_a_file_with_implausibly_few_rows_needs_force(self):
         answer = self.take(HEADER + "".join(ROWS))
-        self.assert_code(answer, 2)
+        self.assert_code(answer, 3)
         self.assertIn("force", answer.err)
 
     def test_a_damaged_import_is_told_and_the_built_in_table_serves(self):
