@@ -385,7 +385,7 @@ base::Result<void> Walk::store_pieces(std::vector<Piece> pieces, TreeEntry& entr
 }
 
 base::Result<ChunkId> Walk::run(Source& source, model::Snapshot& snapshot) {
-  std::set<std::string> paths(request_.paths.begin(), request_.paths.end());
+  const std::set<std::string> paths(request_.paths.begin(), request_.paths.end());
   std::vector<TreeEntry> roots;
   for (const std::string& path : paths) {
     const auto parent_directory = source.open_parent(path);

@@ -8,7 +8,7 @@ namespace backup {
 namespace {
 
 /// The `bits` highest.
-uint64_t highest(int bits) { return ~uint64_t{0} << (64 - bits); }
+uint64_t highest(unsigned bits) { return bits == 0 ? 0 : ~uint64_t{0} << (64 - bits); }
 
 std::array<uint64_t, 256> make_table(const base::Key256& key) {
   base::Blake3 stream(key);
@@ -32,7 +32,7 @@ std::array<uint64_t, 256> make_table(const base::Key256& key) {
 
 Chunker::Chunker(const base::Key256& chunker_key, const model::ChunkSizes& sizes)
     : table_(make_table(chunker_key)), sizes_(sizes) {
-  const int bits = std::bit_width(sizes.average) - 1;
+  const auto bits = static_cast<unsigned>(std::bit_width(sizes.average)) - 1;
   early_mask_ = highest(bits + 2);
   late_mask_ = highest(bits - 2);
 }

@@ -1,6 +1,7 @@
 #include "repo/chunk_reader.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "format/pack.h"
 
@@ -19,7 +20,7 @@ base::Result<std::unique_ptr<ChunkReader>> ChunkReader::open(const Repository& r
   auto reader = std::make_unique<ChunkReader>(repository, std::move(*indexes), cache_bytes);
   if (presence) {
     // A note that fails to be written only makes gc wait for us longer.
-    static_cast<void>((*presence)->note(reader->indexes_.session_note()));
+    std::ignore = (*presence)->note(reader->indexes_.session_note());
     reader->presence_ = std::move(*presence);
   }
   return reader;

@@ -92,7 +92,7 @@ std::string make_key_file_line() {
 
 base::Result<model::KeySlot> wrap_key(const SecretKey& repository_key, const Credential& credential,
                                       const model::RepositoryId& repository, int64_t now_s,
-                                      std::string label, PassphraseCost cost) {
+                                      const std::string& label, PassphraseCost cost) {
   model::KeySlot slot;
   slot.kind = credential.kind;
   if (credential.kind == model::SlotKind::kPassphrase) {

@@ -65,7 +65,7 @@ std::string make_key_file_line();
 
 base::Result<model::KeySlot> wrap_key(const SecretKey& repository_key, const Credential& credential,
                                       const model::RepositoryId& repository, int64_t now_s,
-                                      std::string label, PassphraseCost cost = {});
+                                      const std::string& label, PassphraseCost cost = {});
 
 /// kPermission: this credential does not open this slot.
 base::Result<SecretKey> unwrap_key(const model::KeySlot& slot, const Credential& credential);

@@ -274,9 +274,14 @@ base::Result<model::ChunkId> WriterSession::commit(model::Snapshot& snapshot) {
   // it needs is kept, or we see now that our session is gone.
   if (!presence_->stands()) {
     if (auto well = look_again(snapshot.roots); !well) {
-      static_cast<void>(store.remove("snapshots/" + model::to_hex(name->text())));
-      static_cast<void>(store.barrier());
-      return std::unexpected(well.error());
+      const std::string object = "snapshots/" + model::to_hex(name->text());
+      auto taken_back = store.remove(object);
+      if (taken_back) taken_back = store.barrier();
+      if (taken_back) return std::unexpected(well.error());
+      return base::fail(well.error().kind, well.error().message + "; and " + object +
+                                               " of this backup, which is not whole, could not be "
+                                               "removed (" +
+                                               taken_back.error().message + "): forget it");
     }
   }
   if (auto synced = store.barrier(); !synced) return std::unexpected(synced.error());
