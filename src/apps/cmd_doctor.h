@@ -11,7 +11,10 @@
 namespace apps {
 
 struct DoctorOptions {
-  std::string port;  ///< as typed; "" = Twinport's own two
+  std::string port;        ///< as typed; "" = Twinport's own two
+  std::string peer;        ///< "HOST", "HOST:PORT", "[ADDRESS]:PORT"; "" = none is tried
+  unsigned timeout_s = 3;  ///< for the peer
+  std::string profile;     ///< "unix" or "windows": which fallback ports
   std::optional<model::CollectorKind> collector;
 };
 

@@ -68,6 +68,34 @@ TEST_F(DoctorCommand, RefusesWhatItCannotTry) {
   EXPECT_EQ(twin.run({"doctor", "no-such-service-anywhere"}).code, 2);
 }
 
+TEST_F(DoctorCommand, ReachesAPeerAtThePortsAskedForOrAtItsOwn) {
+  for (const uint16_t port : std::initializer_list<uint16_t>{1743, 1744, 22}) {
+    model::Probe probe;
+    probe.to = {IpAddress{.bytes = {10, 0, 0, 9}}, port};
+    probe.outcome = port == 1744 ? model::ProbeOutcome::kNoAnswer : model::ProbeOutcome::kOpen;
+    probe.waited_ms = 3000;
+    twin.peer.probes.push_back(probe);
+  }
+  const auto both = twin.run({"doctor", "--peer", "vault"});
+  EXPECT_EQ(both.code, 1);
+  EXPECT_GOLDEN("cli/doctor-peer.txt", both.out);
+  EXPECT_EQ(twin.run({"doctor", "--peer", "vault:22"}).code, 0);
+  EXPECT_EQ(twin.run({"doctor", "1743", "--peer", "[2001:db8::5]"}).code, 0);
+  for (const char* wrong : {"", ":22", "vault:", "vault:0", "vault:x", "[::1", "a b"}) {
+    EXPECT_EQ(twin.run({"doctor", "--peer", wrong}).code, 2) << wrong;
+  }
+  EXPECT_EQ(twin.run({"doctor", "--peer", "vault", "--timeout", "0"}).code, 2);
+}
+
+TEST_F(DoctorCommand, LooksForFallbackPortsOfTheProfileWhereTheDataPortIsAskedFor) {
+  const auto narrow = twin.run({"doctor", "--profile", "windows"});
+  EXPECT_NE(narrow.out.find("5 of 5 are free and nobody else's; data would take 1745 first."),
+            std::string::npos)
+      << narrow.out;
+  EXPECT_EQ(twin.run({"doctor", "8080"}).out.find("Fallback"), std::string::npos);
+  EXPECT_EQ(twin.run({"doctor", "--profile", "vms"}).code, 2);
+}
+
 TEST_F(DoctorCommand, RulesThatMayNotBeReadNeedAttention) {
   twin.caller_is_root = false;
   twin.published =

@@ -32,6 +32,22 @@ Run define_doctor(CLI::App& app) {
   define_words(app, "PORT", options->port,
                "[ADDRESS:]PORT, a range or a service name; usually Twinport's own, 1743 and 1744")
       ->expected(0, -1);
+  app.add_option("--peer", options->peer, "Whether HOST can be reached at these ports, or at PORT")
+      ->type_name("HOST[:PORT]");
+  app.add_option("--profile", options->profile, "Which fallback ports: unix (usual) or windows")
+      ->check(CLI::IsMember({"unix", "windows"}));
+  app.add_option_function<std::string>(
+         "--timeout",
+         [options](const std::string& text) {
+           const auto number = base::parse_number<unsigned>(text);
+           if (!number || *number == 0 || *number > 600) {
+             throw CLI::ValidationError("--timeout", "\"" + base::escape_for_terminal(text) +
+                                                         "\" is no time in seconds; write 3");
+           }
+           options->timeout_s = *number;
+         },
+         "How long to wait for the peer; usually 3")
+      ->type_name("SECONDS");
   define_collector(app, options->collector);
   return [options](Context& context) { return run_doctor(*options, context); };
 }
@@ -109,13 +125,20 @@ constexpr auto kCommands = std::to_array<Definition>({
     {"doctor", "Can a port be bound; who or what is in the way",
      "Tries whether a server could take the TCP port here, on IPv4 and IPv6, and lets go of it at "
      "once; says who or what is in the way, and first the one thing to do next. Without PORT it "
-     "looks at the two ports of Twinport's own channels, control 1743 and data 1744.\n"
+     "looks at the two ports of Twinport's own channels, control 1743 and data 1744, and for data "
+     "also which of the fallback ports are free.\n"
+     "\n"
+     "With --peer it also connects to the ports of another host, or to the one that is given, and "
+     "closes at once: open, refused, filtered and out of reach are told apart.\n"
      "\n"
      "Exits with 0 when every port can be bound and nothing is in the way, and with 1 when "
      "something is, or when not all that may be could be read.",
      "twinport doctor\n"
      "twinport doctor 8080\n"
      "twinport doctor 127.0.0.1:5432\n"
+     "twinport doctor --profile windows\n"
+     "twinport doctor --peer localhost\n"
+     "twinport doctor --peer 127.0.0.1:22 --timeout 5\n"
      "twinport doctor 1744 --json | jq -r '.next_step'\n",
      define_doctor},
     {"ephemeral", "The ports that the kernel lends to outgoing connections",

@@ -54,6 +54,55 @@ void write_port(JsonWriter& json, const ports::PortCheckup& port) {
   json.end_array().end_object();
 }
 
+void write_peer(JsonWriter& json, const DoctorAnswer& answer) {
+  json.key("peer");
+  if (!answer.peer) {
+    json.null().newline();
+    return;
+  }
+  json.begin_object().field("host", answer.peer->host);
+  json.field("reachable", ports::is_reachable(*answer.peer));
+  write_text(json, "unresolved", answer.peer->unresolved);
+  json.key("probes").begin_array();
+  for (const model::Probe& probe : answer.peer->probes) {
+    json.begin_object().field("address", to_string(probe.to.address)).field("port", probe.to.port);
+    json.field("outcome", model::probe_outcome_name(probe.outcome));
+    const char* name = probe.error_number == 0 ? nullptr : strerrorname_np(probe.error_number);
+    write_text(json, "error", name == nullptr ? "" : name);
+    write_text(json, "said_by", probe.said_by ? to_string(*probe.said_by) : "");
+    json.field("waited_ms", probe.waited_ms).field("sentence", ports::probe_in_words(probe));
+    json.end_object();
+  }
+  json.end_array().end_object().newline();
+}
+
+void write_fallback(JsonWriter& json, const DoctorAnswer& answer) {
+  json.key("fallback");
+  if (!answer.fallback) {
+    json.null().newline();
+    return;
+  }
+  const ports::Fallback& fallback = *answer.fallback;
+  json.begin_object();
+  write_port_range(json, "range", fallback.range);
+  json.key("first");
+  if (const auto first = fallback.first()) {
+    json.number_unsigned(*first);
+  } else {
+    json.null();
+  }
+  json.key("free").begin_array();
+  for (const uint16_t port : fallback.free) json.number_unsigned(port);
+  json.end_array().key("passed_over").begin_array();
+  for (const ports::PassedOverPort& port : fallback.passed_over) {
+    json.begin_object().field("port", port.port);
+    json.field("kind", ports::passed_over_name(port.kind));
+    write_text(json, "why", port.why);
+    json.end_object();
+  }
+  json.end_array().end_object().newline();
+}
+
 }  // namespace
 
 void write_doctor(JsonWriter& json, const DoctorAnswer& answer) {
@@ -65,6 +114,8 @@ void write_doctor(JsonWriter& json, const DoctorAnswer& answer) {
   json.key("ports").begin_array();
   for (const ports::PortCheckup& port : answer.diagnosis.ports) write_port(json, port);
   json.end_array().newline();
+  write_fallback(json, answer);
+  write_peer(json, answer);
   write_collector(json, answer.report);
   json.key("gaps").begin_array();
   for (const std::string& gap : answer.gaps) json.string(gap);

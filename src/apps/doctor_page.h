@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct DoctorAnswer {
   ports::Diagnosis diagnosis;
   uint32_t netns = 0;
   model::PortPolicy policy;
+  std::optional<model::PeerProbe> peer;
+  std::optional<ports::Fallback> fallback;
   model::CollectorReport report;
   std::vector<std::string> gaps;  ///< what could not be seen, in whole sentences
 };

@@ -20,6 +20,7 @@
 #include "host/recorder_client.h"
 #include "host/recorder_server.h"
 #include "host/stop_signals.h"
+#include "net/tcp_probe.h"
 
 namespace apps {
 namespace {
@@ -42,6 +43,10 @@ class LinuxMachine final : public Machine {
     return host::read_published_ports(netns);
   }
   model::BindTrial try_bind(const model::Endpoint& at) override { return host::try_bind(at); }
+  model::PeerProbe probe_peer(const std::string& host, const std::vector<uint16_t>& ports,
+                              unsigned limit_ms) override {
+    return net::probe_peer(host, ports, std::chrono::milliseconds(limit_ms));
+  }
   model::PortPolicy port_policy() override { return host::read_port_policy(); }
   std::vector<model::IpAddress> local_addresses() override { return host::local_addresses(); }
   bool has_package_lists() override { return ::access("/var/lib/dpkg/info", R_OK | X_OK) == 0; }

@@ -13,6 +13,7 @@
 #include "host/package_finder.h"
 #include "model/bind_trial.h"
 #include "model/inventory.h"
+#include "model/peer_probe.h"
 #include "ports/event_source.h"
 #include "ports/process_source.h"
 #include "ports/recorder.h"
@@ -41,6 +42,9 @@ class Machine {
   virtual base::Result<model::PublishedPorts> published_ports(uint32_t netns) = 0;
   /// See host/bind_trial.h; in the own namespace.
   virtual model::BindTrial try_bind(const model::Endpoint& at) = 0;
+  /// See net/tcp_probe.h.
+  virtual model::PeerProbe probe_peer(const std::string& host, const std::vector<uint16_t>& ports,
+                                      unsigned limit_ms) = 0;
   /// See host/port_policy.h; of the own namespace.
   virtual model::PortPolicy port_policy() = 0;
   /// See host/local_addresses.h; of the own namespace, empty = not known.

@@ -1,6 +1,7 @@
 // MachineTwin: a Machine held in memory, and a way to run whole command lines on it. Tests only.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,6 +26,7 @@ class MachineTwin {
   std::map<std::string, host::PackageFinding> packages;  ///< by exe
   base::Result<model::PublishedPorts> published;
   std::vector<model::BindTrial> trials;  ///< of ports that are not simply free
+  model::PeerProbe peer;                 ///< of whatever host
   model::PortPolicy policy;
   std::vector<model::IpAddress> local_addresses;
   bool has_package_lists = true;
@@ -91,6 +93,15 @@ class MachineTwin::View final : public Machine {
       if (trial.at == at) return trial;
     }
     return {.at = at, .outcome = model::BindOutcome::kFree};
+  }
+  model::PeerProbe probe_peer(const std::string& host, const std::vector<uint16_t>& ports,
+                              unsigned /*limit_ms*/) override {
+    model::PeerProbe out = twin_.peer;
+    out.host = host;
+    std::erase_if(out.probes, [&](const model::Probe& probe) {
+      return std::ranges::find(ports, probe.to.port) == ports.end();
+    });
+    return out;
   }
   model::PortPolicy port_policy() override { return twin_.policy; }
   std::vector<model::IpAddress> local_addresses() override { return twin_.local_addresses; }

@@ -13,6 +13,7 @@ namespace {
 using model::BindOutcome;
 using model::BindTrial;
 using model::Holding;
+using model::ProbeOutcome;
 
 constexpr size_t kHoldersNamed = 3;
 
@@ -52,7 +53,8 @@ Holders holders_of(const Explanation& held) {
   bool only_bound = true;
   bool only_clients = true;
   for (const Hold& hold : held.holds) {
-    if (!is_in_the_way(hold)) continue;
+    // Who listens is named; connections that came in through it are no other obstacle.
+    if (!is_in_the_way(hold) || hold.role == HoldRole::kServed) continue;
     if (is_over(hold)) {
       out.lingers = true;
       continue;
@@ -116,6 +118,7 @@ class Doctor {
       : input_(input), everything_seen_(sees_everything(input.inventory)) {}
 
   Diagnosis run() {
+    if (input_.peer != nullptr) judge_peer(*input_.peer);
     for (const uint16_t port : input_.ports) examine(port);
     for (const std::string& sentence : input_.filter_unread) {
       find(FindingKind::kNotReadable, 0, sentence,
@@ -132,6 +135,10 @@ class Doctor {
   // What stands in the way of control stops everything, so it is what to see to first; what could
   // not be read comes last.
   static int rank(const Finding& finding) {
+    if (finding.kind >= FindingKind::kPeerUnknown &&
+        finding.kind <= FindingKind::kPeerUnreachable) {
+      return -1;  // who names a peer asks for it
+    }
     if (finding.kind == FindingKind::kNotReadable) return 2;
     return finding.port == model::kControlPort ? 0 : 1;
   }
@@ -241,9 +248,13 @@ class Doctor {
          remedy + consequence(checkup.channel) + ".");
   }
 
-  static std::string consequence(Channel channel) {
+  [[nodiscard]] std::string consequence(Channel channel) const {
     if (channel == Channel::kControl) return "; the control channel has no other port";
-    if (channel == Channel::kData) return "; until then data goes through a fallback port";
+    if (channel == Channel::kData && input_.fallback != nullptr) {
+      const auto first = input_.fallback->first();
+      if (!first) return "; no fallback port is free either";
+      return "; until then data goes through fallback port " + std::to_string(*first);
+    }
     return {};
   }
 
@@ -302,13 +313,91 @@ class Doctor {
     }
   }
 
+  void judge_peer(const model::PeerProbe& peer) {
+    const std::string host = name_in_words(peer.host);
+    if (!peer.unresolved.empty()) {
+      find(FindingKind::kPeerUnknown, 0, "Of the peer " + host + ": " + peer.unresolved + ".",
+           "Correct the peer's name " + host +
+               ", or make it known (DNS, /etc/hosts): it could not be looked up.");
+      return;
+    }
+    std::vector<uint16_t> tried;
+    for (const model::Probe& probe : peer.probes) {
+      if (std::ranges::find(tried, probe.to.port) == tried.end()) tried.push_back(probe.to.port);
+    }
+    for (const uint16_t port : tried) {
+      // Of several addresses the one that came closest tells most.
+      const model::Probe* best = nullptr;
+      for (const model::Probe& probe : peer.probes) {
+        if (probe.to.port != port) continue;
+        if (best == nullptr || probe.outcome < best->outcome) best = &probe;
+      }
+      if (best->outcome != ProbeOutcome::kOpen) {
+        find(peer_finding(best->outcome), port, probe_in_words(*best), peer_remedy(host, *best));
+      }
+    }
+  }
+
+  static FindingKind peer_finding(ProbeOutcome outcome) {
+    switch (outcome) {
+      case ProbeOutcome::kOpen:
+      case ProbeOutcome::kRefused:
+        return FindingKind::kPeerRefuses;
+      case ProbeOutcome::kPortUnreachable:
+      case ProbeOutcome::kProhibited:
+      case ProbeOutcome::kForbidden:
+      case ProbeOutcome::kNoAnswer:
+        return FindingKind::kPeerFiltered;
+      case ProbeOutcome::kHostUnreachable:
+      case ProbeOutcome::kNetUnreachable:
+      case ProbeOutcome::kNoRoute:
+      case ProbeOutcome::kFailed:
+        break;
+    }
+    return FindingKind::kPeerUnreachable;
+  }
+
+  static std::string peer_remedy(const std::string& host, const model::Probe& probe) {
+    const std::string port = std::to_string(probe.to.port);
+    const std::string sender = probe.said_by ? to_string(*probe.said_by) : std::string("the host");
+    switch (probe.outcome) {
+      case ProbeOutcome::kOpen:
+        return {};
+      case ProbeOutcome::kRefused:
+        return "Start what should listen on port " + port + " of " + host +
+               ": it can be reached and refuses the connection.";
+      case ProbeOutcome::kPortUnreachable:
+      case ProbeOutcome::kProhibited:
+        return "Let the packet filter of " + sender + " accept TCP port " + port + " of " + host +
+               ": it rejects the connection.";
+      case ProbeOutcome::kForbidden:
+        return "Allow connections to TCP port " + port + " of " + host +
+               " in this machine's security policy.";
+      case ProbeOutcome::kNoAnswer:
+        return "See whether " + host +
+               " is up, and let the packet filters on the way to it accept TCP port " + port +
+               ": nothing came back.";
+      case ProbeOutcome::kHostUnreachable:
+        return "See whether " + host + " is up and its address " + to_string(probe.to.address) +
+               " right: " + sender + " cannot reach it.";
+      case ProbeOutcome::kNetUnreachable:
+      case ProbeOutcome::kNoRoute:
+        return "Repair the way to " + to_string(probe.to.address) + " (`ip route get " +
+               to_string(probe.to.address) + "`): there is no route to it.";
+      case ProbeOutcome::kFailed:
+        break;
+    }
+    return "Try the address " + to_string(probe.to.address) + " by hand: connecting to it failed.";
+  }
+
   [[nodiscard]] std::string nothing_to_do() const {
     std::vector<std::string> names;
     for (const uint16_t port : input_.ports) names.push_back(std::to_string(port));
     const bool one = names.size() == 1;
     return std::string("Nothing needs to be done: ") + (one ? "port " : "ports ") +
-           listed_briefly(names, 4) +
-           " can be bound here, and nothing that was looked at is in the way.";
+           listed_briefly(names, 4) + " can be bound here, " +
+           (input_.peer != nullptr ? name_in_words(input_.peer->host) + " can be reached, " : "") +
+           "and nothing that was looked at is in the way.";
   }
 
   const DoctorInput& input_;
@@ -348,10 +437,61 @@ std::string_view finding_name(FindingKind kind) {
       return "cannot-bind";
     case FindingKind::kForwarded:
       return "forwarded";
+    case FindingKind::kPeerUnknown:
+      return "peer-unknown";
+    case FindingKind::kPeerRefuses:
+      return "peer-refuses";
+    case FindingKind::kPeerFiltered:
+      return "peer-filtered";
+    case FindingKind::kPeerUnreachable:
+      return "peer-unreachable";
     case FindingKind::kNotReadable:
       return "not-readable";
   }
   return "";
+}
+
+std::string probe_in_words(const model::Probe& probe) {
+  const std::string at = to_string(probe.to);
+  const std::string sender =
+      probe.said_by ? " (ICMP from " + to_string(*probe.said_by) + ")" : std::string();
+  switch (probe.outcome) {
+    case ProbeOutcome::kOpen:
+      return at + " is open: a connection was accepted.";
+    case ProbeOutcome::kRefused:
+      return at + " refuses: nobody listens there, or a packet filter answers with a reset.";
+    case ProbeOutcome::kPortUnreachable:
+      return at + " is filtered: \"port unreachable\"" + sender +
+             " is what packet filters say; a host itself resets.";
+    case ProbeOutcome::kProhibited:
+      return at + " is filtered: \"administratively prohibited\"" + sender + ".";
+    case ProbeOutcome::kHostUnreachable:
+      return at + " cannot be reached: \"host unreachable\"" + sender +
+             "; it is down, or its address is wrong, or a filter says so.";
+    case ProbeOutcome::kNetUnreachable:
+      return at + " cannot be reached: \"network unreachable\"" + sender + ".";
+    case ProbeOutcome::kNoRoute:
+      return at + " cannot be reached: this machine has no route to it.";
+    case ProbeOutcome::kForbidden:
+      return at +
+             ": this machine does not let us connect (a security policy, or its own packet "
+             "filter).";
+    case ProbeOutcome::kNoAnswer:
+      return at + " is filtered or down: nothing came back within " +
+             std::to_string(probe.waited_ms / 1000) + " s. Which of the two cannot be told.";
+    case ProbeOutcome::kFailed:
+      break;
+  }
+  const char* text = strerrordesc_np(probe.error_number);
+  return at + ": connecting failed: " + (text != nullptr ? text : "unknown error") + ".";
+}
+
+bool is_reachable(const model::PeerProbe& peer) {
+  return peer.unresolved.empty() && std::ranges::all_of(peer.probes, [&](const model::Probe& one) {
+           return std::ranges::any_of(peer.probes, [&](const model::Probe& other) {
+             return other.to.port == one.to.port && other.outcome == ProbeOutcome::kOpen;
+           });
+         });
 }
 
 Diagnosis diagnose(const DoctorInput& input) { return Doctor(input).run(); }

@@ -11,7 +11,9 @@
 
 #include "model/bind_trial.h"
 #include "model/inventory.h"
+#include "model/peer_probe.h"
 #include "ports/explain.h"
+#include "ports/fallback.h"
 
 namespace ports {
 
@@ -21,11 +23,15 @@ Channel channel_of(uint16_t port);
 std::string_view channel_name(Channel channel);  ///< "control", "data", "fallback"; "" of kNone
 
 enum class FindingKind : uint8_t {
-  kTaken,        ///< somebody holds it
-  kDenied,       ///< this user may not bind it
-  kCannotBind,   ///< it failed for another reason
-  kForwarded,    ///< callers from outside are sent elsewhere by the packet filter
-  kNotReadable,  ///< something that may stand in the way could not be read
+  kTaken,            ///< somebody holds it
+  kDenied,           ///< this user may not bind it
+  kCannotBind,       ///< it failed for another reason
+  kForwarded,        ///< callers from outside are sent elsewhere by the packet filter
+  kPeerUnknown,      ///< the peer's name has no address
+  kPeerRefuses,      ///< the peer is there and takes no connection
+  kPeerFiltered,     ///< a packet filter says no, or nothing comes back
+  kPeerUnreachable,  ///< there is no way to the peer
+  kNotReadable,      ///< something that may stand in the way could not be read
 };
 std::string_view finding_name(FindingKind kind);  ///< JSON word: "taken", "denied", ...
 
@@ -53,6 +59,8 @@ struct DoctorInput {
   std::span<const model::BindTrial> trials;  ///< of these ports
   const model::Inventory& inventory;         ///< with published ports
   const model::PortPolicy& policy;           ///< of our namespace
+  const model::PeerProbe* peer = nullptr;    ///< nullptr: nobody asked for one
+  const Fallback* fallback = nullptr;        ///< nullptr: not looked for
   bool caller_is_root = true;
   /// Why the rules of the packet filter could not be read, all or in part; empty = they were.
   std::vector<std::string> filter_unread;
@@ -64,6 +72,11 @@ struct Diagnosis {
   std::vector<PortCheckup> ports;
   [[nodiscard]] bool needs_attention() const { return !findings.empty(); }
 };
+
+/// "10.0.0.5:1744 is open: somebody accepts connections.", with what each failure means.
+std::string probe_in_words(const model::Probe& probe);
+/// Whether each port that was tried is open at one of the peer's addresses at least.
+bool is_reachable(const model::PeerProbe& peer);
 
 Diagnosis diagnose(const DoctorInput& input);
 

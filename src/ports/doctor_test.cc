@@ -13,6 +13,7 @@ using model::BindOutcome;
 using model::BindTrial;
 using model::Family;
 using model::IpAddress;
+using model::ProbeOutcome;
 using model::Protocol;
 using model::SocketState;
 using ports::Diagnosis;
@@ -28,6 +29,8 @@ class Doctor : public ::testing::Test {
                             .trials = trials,
                             .inventory = inventory,
                             .policy = policy,
+                            .peer = peer.host.empty() ? nullptr : &peer,
+                            .fallback = fallback,
                             .caller_is_root = root,
                             .filter_unread = filter_unread});
   }
@@ -40,6 +43,19 @@ class Doctor : public ::testing::Test {
   testkit::SmallWorld world;
   std::vector<uint16_t> asked{1743, 1744};
   std::vector<BindTrial> trials;
+  void probed(uint16_t port, model::ProbeOutcome outcome, Family family = Family::kIpv4) {
+    peer.host = "vault";
+    IpAddress address = IpAddress::any(family);
+    address.bytes[15 - (family == Family::kIpv4 ? 12 : 0)] = 9;
+    model::Probe probe;
+    probe.to = {address, port};
+    probe.outcome = outcome;
+    probe.waited_ms = 3000;
+    peer.probes.push_back(probe);
+  }
+
+  model::PeerProbe peer;
+  const ports::Fallback* fallback = nullptr;
   model::PortPolicy policy;
   bool root = true;
   std::vector<std::string> filter_unread;
@@ -75,9 +91,12 @@ TEST_F(Doctor, NamesTheHolderAndWhereThePortIsFree) {
   EXPECT_EQ(found.findings[0].kind, FindingKind::kTaken);
   EXPECT_EQ(found.ports[1].sentence,
             "Port 1744 (data) is taken on IPv6: webd (pid 700) holds it. It is free on IPv4.");
-  EXPECT_EQ(found.next_step,
-            "Stop webd (pid 700), or have it use another port than 1744; until then data goes "
-            "through a fallback port.");
+  EXPECT_EQ(found.next_step, "Stop webd (pid 700), or have it use another port than 1744.");
+  ports::Fallback spare{.range = {1745, 1749}, .free = {1747}, .passed_over = {}};
+  fallback = &spare;
+  EXPECT_TRUE(examine().next_step.ends_with("; until then data goes through fallback port 1747."));
+  spare.free.clear();
+  EXPECT_TRUE(examine().next_step.ends_with("; no fallback port is free either."));
 }
 
 TEST_F(Doctor, SeesToControlBeforeData) {
@@ -193,6 +212,57 @@ TEST_F(Doctor, APortThatTheKernelLendsIsNoted) {
   EXPECT_FALSE(found.needs_attention());
   EXPECT_NE(found.ports[0].note.find("ip_local_reserved_ports"), std::string::npos);
   EXPECT_EQ(found.ports[0].channel, ports::Channel::kNone);
+}
+
+TEST_F(Doctor, APeerThatAnswersIsNothingInTheWay) {
+  asked = {1744};
+  tried(1744, BindOutcome::kFree, BindOutcome::kFree);
+  probed(1744, ProbeOutcome::kNoAnswer, Family::kIpv6);
+  probed(1744, ProbeOutcome::kOpen);
+  const auto found = examine();
+  EXPECT_FALSE(found.needs_attention()) << "one address that is open will do";
+  EXPECT_TRUE(ports::is_reachable(peer));
+  EXPECT_NE(found.next_step.find("vault can be reached"), std::string::npos);
+}
+
+TEST_F(Doctor, EachWayOfNotReachingThePeerHasItsKindAndRemedy) {
+  asked = {1744};
+  tried(1744, BindOutcome::kFree, BindOutcome::kFree);
+  const struct {
+    ProbeOutcome outcome;
+    FindingKind kind;
+    const char* remedy;
+  } cases[] = {
+      {ProbeOutcome::kRefused, FindingKind::kPeerRefuses, "Start what should listen"},
+      {ProbeOutcome::kPortUnreachable, FindingKind::kPeerFiltered, "Let the packet filter of"},
+      {ProbeOutcome::kProhibited, FindingKind::kPeerFiltered, "Let the packet filter of"},
+      {ProbeOutcome::kForbidden, FindingKind::kPeerFiltered, "this machine's security policy"},
+      {ProbeOutcome::kNoAnswer, FindingKind::kPeerFiltered, "nothing came back"},
+      {ProbeOutcome::kHostUnreachable, FindingKind::kPeerUnreachable, "cannot reach it"},
+      {ProbeOutcome::kNetUnreachable, FindingKind::kPeerUnreachable, "no route"},
+      {ProbeOutcome::kNoRoute, FindingKind::kPeerUnreachable, "no route"},
+      {ProbeOutcome::kFailed, FindingKind::kPeerUnreachable, "by hand"},
+  };
+  for (const auto& one : cases) {
+    peer.probes.clear();
+    probed(1744, one.outcome);
+    const auto found = examine();
+    ASSERT_EQ(found.findings.size(), 1U);
+    EXPECT_EQ(found.findings[0].kind, one.kind) << one.remedy;
+    EXPECT_NE(found.next_step.find(one.remedy), std::string::npos) << found.next_step;
+    EXPECT_FALSE(ports::is_reachable(peer));
+  }
+}
+
+TEST_F(Doctor, ThePeerThatWasAskedForComesFirst) {
+  tried(1743, BindOutcome::kInUse, BindOutcome::kFree);
+  tried(1744, BindOutcome::kFree, BindOutcome::kFree);
+  peer.host = "vault";
+  peer.unresolved = "its address was not found";
+  const auto found = examine();
+  ASSERT_EQ(found.findings.size(), 2U);
+  EXPECT_EQ(found.findings[0].kind, FindingKind::kPeerUnknown);
+  EXPECT_NE(found.next_step.find("vault"), std::string::npos);
 }
 
 }  // namespace

@@ -128,5 +128,83 @@ class Doctor(harness.SystemTest):
         self.assertTrue(all(row["can_bind"] for row in found["ports"]))
 
 
+    def test_fallback_ports_are_those_that_are_free_and_nobody_elses(self):
+        pid = self.hold("4", "0.0.0.0", 1744)
+        spare = self.hold("6", "::", 1745)
+        found = self.diagnose(code=1)
+        fallback = found["fallback"]
+        self.assertEqual(fallback["first"], 1746)
+        passed = {one["port"]: (one["kind"], one["why"]) for one in fallback["passed_over"]}
+        self.assertEqual(passed[1745][0], "taken")
+        self.assertIn(f"(pid {spare})", passed[1745][1])
+        for port in (1801, 1812, 1813):
+            self.assertEqual(passed[port][0], "used")
+        self.assertIn(f"(pid {pid})", found["next_step"])
+        self.assertIn("1746", found["next_step"])
+        narrow = self.diagnose("--profile", "windows", code=1)["fallback"]
+        self.assertEqual(narrow["free"], [1746, 1747, 1748, 1749])
+
+    def probe(self, *words, code: int) -> dict:
+        found = self.diagnose("1744", "--timeout", "1", "--peer", *words, code=code)
+        return {one["address"]: one for one in found["peer"]["probes"]} | {"": found}
+
+    def filter(self, rule: str) -> None:
+        """Replaces what the packet filter does with what comes in."""
+        ruleset = f"""
+            table inet way
+            delete table inet way
+            table inet way {{
+              chain in {{
+                type filter hook input priority filter; policy accept;
+                {rule}
+              }}
+            }}"""
+        done = self.box.run("nft", "-f", "-", input=ruleset.encode(), check=False)
+        if b"not supported" in done.stderr:
+            self.skipTest(f"this kernel takes no such rule: {done.stderr.decode().strip()}")
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+
+    def test_a_peer_that_listens_and_one_that_does_not(self):
+        refused = self.probe("127.0.0.1", code=1)
+        self.assertEqual(refused["127.0.0.1"]["outcome"], "refused")
+        self.assertEqual([one["kind"] for one in refused[""]["findings"]], ["peer-refuses"])
+        self.hold("4", "127.0.0.1", 1744)
+        # The port is taken here, by the peer itself; what matters is how the probe went.
+        self.assertEqual(self.probe("127.0.0.1", code=1)["127.0.0.1"]["outcome"], "open")
+        self.assertEqual(self.probe("[::1]", code=1)["::1"]["outcome"], "refused")
+        self.hold("6", "::1", 1745)
+        self.assertEqual(self.probe("[::1]:1745", code=0)["::1"]["outcome"], "open")
+
+    @harness.needs_tool("nft")
+    def test_filters_are_told_from_each_other_and_from_a_closed_port(self):
+        self.hold("4", "127.0.0.1", 1745)
+        self.hold("6", "::1", 1745)
+        for rule, outcome, sender in (
+                ("tcp dport 1745 drop", "no-answer", False),
+                ("tcp dport 1745 reject with tcp reset", "refused", False),
+                ("tcp dport 1745 reject", "port-unreachable", True),
+                ("tcp dport 1745 reject with icmpx type admin-prohibited", "prohibited", True),
+                ("tcp dport 1745 reject with icmpx type no-route", "net-unreachable", True),
+                ("tcp dport 1745 reject with icmpx type host-unreachable", "host-unreachable",
+                 True)):
+            self.filter(rule)
+            for peer, address in (("127.0.0.1:1745", "127.0.0.1"), ("[::1]:1745", "::1")):
+                with self.subTest(rule=rule, peer=peer):
+                    found = self.probe(peer, code=1)
+                    self.assertEqual(found[address]["outcome"], outcome)
+                    self.assertEqual(found[address]["said_by"], address if sender else None)
+                    self.assertFalse(found[""]["peer"]["reachable"])
+
+    def test_no_route_and_no_such_name(self):
+        found = self.probe("192.0.2.1", code=1)
+        self.assertEqual(found["192.0.2.1"]["outcome"], "no-route")
+        answer = self.twinport("doctor", "1744", "--peer", "no-such-host.invalid", "--json",
+                               box=self.box)
+        self.assert_code(answer, 1)
+        found = answer.json()
+        self.assertEqual(found["findings"][0]["kind"], "peer-unknown")
+        self.assertEqual(found["peer"]["probes"], [])
+
+
 if __name__ == "__main__":
     unittest.main()
