@@ -173,7 +173,9 @@ class Doctor(harness.SystemTest):
         self.assertEqual(self.probe("127.0.0.1", code=1)["127.0.0.1"]["outcome"], "open")
         self.assertEqual(self.probe("[::1]", code=1)["::1"]["outcome"], "refused")
         self.hold("6", "::1", 1745)
-        self.assertEqual(self.probe("[::1]:1745", code=0)["::1"]["outcome"], "open")
+        found = self.probe("[::1]:1745", code=1)
+        self.assertEqual(found["::1"]["outcome"], "open")
+        self.assertEqual([one["kind"] for one in found[""]["findings"]], ["taken"])
 
     @harness.needs_tool("nft")
     def test_filters_are_told_from_each_other_and_from_a_closed_port(self):
