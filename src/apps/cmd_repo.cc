@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "format/repository_config.h"
 #include "ports/time_query.h"
+#include "repo/gc.h"
 #include "repo/scrub.h"
 
 namespace apps {
@@ -186,6 +187,8 @@ int run_repo_init(const RepoInitOptions& options, Context& context) {
   const int64_t now_s = context.machine().now_unix_s();
   if (auto made = repo::Repository::create(**store, credentials, now_s); !made)
     return context.fail(made.error());
+  if (auto reserved = (*store)->reserve(repo::kGcReserve); !reserved)
+    context.warn("no room could be kept for gc on a full disk: " + reserved.error().message);
   const auto bytes = repo::read_config(**store);
   if (!bytes) return context.fail(bytes.error());
   const auto config = format::decode_config(*bytes);

@@ -100,7 +100,8 @@ base::Result<void> Collector::settle_earlier() {
       wait_for({.object = {}, .packs = rest});
       if (options_.dry_run) continue;
       if (auto removed = store_.remove(condemnation.object); !removed) return removed;
-    } else if (is_ripe(condemnation.object, view_.sessions) && !options_.dry_run) {
+    } else if (!options_.dry_run &&
+               (condemnation.packs.empty() || is_ripe(condemnation.object, view_.sessions))) {
       if (auto removed = remove_packs(condemnation); !removed) return removed;
     } else {
       wait_for(condemnation);

@@ -10,6 +10,9 @@
 
 namespace repo {
 
+/// Enough for a list of 30,000 packs, and for what a file system needs to remove things.
+inline constexpr uint64_t kGcReserve = 1U << 20;
+
 struct GcOptions {
   /// A pack is written anew without what is dead in it where that is so much of it.
   unsigned dead_percent = 20;
@@ -19,7 +22,7 @@ struct GcOptions {
   /// Indexes of fewer entries are merged once there are several of them.
   size_t small_index_entries = 1U << 17;
   size_t small_indexes_most = 4;
-  uint64_t reserve_bytes = 4U << 20;
+  uint64_t reserve_bytes = kGcReserve;
 };
 
 struct GcReport {
@@ -41,7 +44,7 @@ struct GcReport {
   uint64_t indexes_after = 0;
   BlobStore::Leftovers leftovers;
   std::string reserve_problem;  ///< why no room could be set aside; "" = it is
-  std::string unfinished;       ///< why packs could not be rewritten, once others were freed; "" = done
+  std::string unfinished;  ///< why packs could not be rewritten, once others were freed; "" = done
 };
 
 base::Result<GcReport> collect_garbage(BlobStore& store, const GcOptions& options = {});

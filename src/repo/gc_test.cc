@@ -14,6 +14,7 @@
 #include "repo/writer_session.h"
 #include "testkit/failing_store.h"
 #include "testkit/memory_store.h"
+#include "testkit/watched_store.h"
 
 namespace {
 
@@ -252,46 +253,13 @@ TEST_F(Gc, ASessionThatSawACondemnationDoesNotHinderIt) {
   expect_whole(*name, range(0, 60));
 }
 
-/// Does something once, when gc first lists what is in a folder after it has condemned.
-class Meanwhile final : public repo::BlobStore {
- public:
-  Meanwhile(MemoryStore& store, std::function<void()> what)
-      : store_(store), what_(std::move(what)) {}
-  base::Result<void> put(const std::string& name, std::string_view bytes) override {
-    auto done = store_.put(name, bytes);
-    if (name.starts_with("condemned/") && what_) std::exchange(what_, nullptr)();
-    return done;
-  }
-  base::Result<bool> put_if_absent(const std::string& name, std::string_view bytes) override {
-    return store_.put_if_absent(name, bytes);
-  }
-  base::Result<std::string> get(const std::string& name, size_t largest) override {
-    return store_.get(name, largest);
-  }
-  base::Result<void> get_range(const std::string& name, uint64_t at, std::span<char> out) override {
-    return store_.get_range(name, at, out);
-  }
-  base::Result<repo::BlobView> map(const std::string& name) override { return store_.map(name); }
-  base::Result<std::vector<repo::BlobInfo>> list(const std::string& folder) override {
-    return store_.list(folder);
-  }
-  base::Result<void> remove(const std::string& name) override { return store_.remove(name); }
-  base::Result<void> barrier() override { return store_.barrier(); }
-  base::Result<std::unique_ptr<repo::StoreSession>> open_session(repo::SessionKind kind) override {
-    return store_.open_session(kind);
-  }
-  base::Result<std::vector<repo::SessionInfo>> sessions() override { return store_.sessions(); }
-  base::Result<std::unique_ptr<repo::StoreLock>> try_lock(const std::string& name) override {
-    return store_.try_lock(name);
-  }
-  base::Result<Leftovers> clear_leftovers() override { return store_.clear_leftovers(); }
-  base::Result<void> reserve(uint64_t bytes) override { return store_.reserve(bytes); }
-  [[nodiscard]] std::string description() const override { return store_.description(); }
-
- private:
-  MemoryStore& store_;
-  std::function<void()> what_;
-};
+/// Does something once, when gc has condemned and not looked who is at work.
+testkit::WatchedStore meanwhile(MemoryStore& store, std::function<void()> what) {
+  return {store, [what = std::move(what), condemned = false](const std::string& operation) mutable {
+            condemned |= operation.starts_with("put condemned/");
+            if (condemned && operation == "sessions" && what) std::exchange(what, nullptr)();
+          }};
+}
 
 TEST_F(Gc, ASnapshotThatCameMeanwhileSavesItsPacks) {
   const ChunkId gone = write(range(0, 60));
@@ -299,7 +267,7 @@ TEST_F(Gc, ASnapshotThatCameMeanwhileSavesItsPacks) {
   forget(gone);
   ChunkId name;
   // It commits and ends after gc has marked and condemned, before gc looks who is at work.
-  Meanwhile store(store_, [&] {
+  testkit::WatchedStore store = meanwhile(store_, [&] {
     name = commit(*session, add(*session, range(0, 60))).value();
     session.reset();
   });
@@ -362,7 +330,7 @@ TEST_F(Gc, ReadersBesideItSeeEverything) {
   const ChunkId gone = write(range(0, 60));
   const ChunkId kept = write(range(30, 90));
   forget(gone);
-  Meanwhile store(store_, [&] { expect_whole(kept, range(30, 90)); });
+  auto store = meanwhile(store_, [&] { expect_whole(kept, range(30, 90)); });
   ASSERT_TRUE(repo::collect_garbage(store, {}));
   expect_whole(kept, range(30, 90));
 }
@@ -476,8 +444,15 @@ TEST_F(Gc, LosesNothingAcknowledgedWhateverFails) {
         static_cast<void>(repo::collect_garbage(failing, {.small_indexes_most = 1}));
         store_.lose_power(loss);
         ASSERT_NO_FATAL_FAILURE(expect_whole(kept, some));
-        // The next run ends what this one began, and writers work on.
-        const ChunkId next = write(range(1000, 1030));
+        // The next run ends what this one began, beside a writer that saw it as it was left.
+        auto session = begin();
+        const ChunkId root = add(*session, range(1000, 1030));
+        collect({.small_indexes_most = 1});
+        const auto committed = commit(*session, root);
+        ASSERT_TRUE(committed) << committed.error().message;
+        const ChunkId next = *committed;
+        session.reset();
+        ASSERT_NO_FATAL_FAILURE(expect_whole(next, range(1000, 1030)));
         collect({.small_indexes_most = 1});
         collect({.small_indexes_most = 1});
         EXPECT_EQ(count("condemned"), 0U);

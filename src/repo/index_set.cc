@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/blake3.h"
 #include "format/id_list.h"
 #include "format/pack.h"
 
@@ -107,9 +108,11 @@ base::Result<void> IndexSet::load_condemnations(BlobStore& store) {
   for (const BlobInfo& object : *objects) {
     const auto bytes = store.get(object.name, format::kIdListLargest);
     if (!bytes && bytes.error().kind == base::ErrorKind::kNotFound) continue;
-    const auto packs =
-        bytes ? format::decode_id_list(format::IdListKind::kCondemned, *bytes)
-              : base::Result<std::vector<model::ChunkId>>(std::unexpected(bytes.error()));
+    const auto name = name_of_object(object.name);
+    auto packs = bytes ? format::decode_id_list(format::IdListKind::kCondemned, *bytes)
+                       : base::Result<std::vector<model::ChunkId>>(std::unexpected(bytes.error()));
+    if (packs && (!name || base::blake3(*bytes) != name->bytes))
+      packs = base::fail(base::ErrorKind::kCorrupt, "is damaged: its hash is not its name");
     if (!packs) {
       // One that was torn was never acted upon, and never will be.
       if (packs.error().kind != base::ErrorKind::kCorrupt)
@@ -220,7 +223,10 @@ void IndexSet::add(const PackOutline& pack) {
 
 std::string IndexSet::session_note() const {
   std::string note;
-  for (const Condemnation& condemnation : condemnations_) note += condemnation.object + "\n";
+  for (const Condemnation& condemnation : condemnations_) {
+    // One that was torn was not seen: another may yet stand under its name.
+    if (!condemnation.packs.empty()) note += condemnation.object + "\n";
+  }
   return note;
 }
 
