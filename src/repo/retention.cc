@@ -141,7 +141,8 @@ base::Result<std::vector<RetentionDecision>> decide_retention(
   }
   for (auto& [source, group] : groups) {
     std::ranges::sort(group, std::greater{}, [](const Member& member) {
-      return std::pair(member.candidate->created_s, member.candidate->name);
+      // Of one second, the later in the list is the newer.
+      return std::pair(member.candidate->created_s, member.candidate);
     });
     apply_safety(group, request);
     if (request.named.empty()) {

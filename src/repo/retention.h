@@ -55,7 +55,8 @@ struct RetentionDecision {
   std::vector<std::string> reasons;  ///< every rule that keeps it, or why none does
 };
 
-/// One decision for each candidate, in their order. Whatever the policy says, the newest snapshot
+/// One decision for each candidate, in their order, which is oldest first where stamps are equal.
+/// Whatever the policy says, the newest snapshot
 /// of each source stays, and its newest complete one; held ones stay; none younger than seven days
 /// goes without `force`. Fails, and decides nothing, where the clock has jumped against the newest
 /// stamp.

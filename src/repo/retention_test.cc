@@ -115,6 +115,14 @@ TEST(Retention, OfNamedOnesOnlyThoseGoAndNotTheNewest) {
   for (size_t i = 0; i < decisions->size(); ++i) EXPECT_EQ((*decisions)[i].kept, i != 9) << i;
 }
 
+TEST(Retention, OfOneSecondTheLastInTheListIsTheNewest) {
+  const std::vector<RetentionCandidate> candidates = {at(9, kNow - 5), at(1, kNow - 5),
+                                                      at(5, kNow - 5)};
+  RetentionRequest request = request_of({.last = 1});
+  request.force = true;
+  EXPECT_EQ(kept(candidates, request), (std::vector{5}));
+}
+
 TEST(Retention, HaltsWhenTheClockJumped) {
   RetentionRequest request = request_of({.last = 1});
   for (const int64_t now : {kNow - kDay, kNow + 100 * kDay}) {
