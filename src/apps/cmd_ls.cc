@@ -54,7 +54,7 @@ class Lister {
 
  private:
   void print(const TreeEntry& entry, const std::string& path) {
-    const auto padded = [](std::string text, size_t width, bool right) {
+    const auto padded = [](const std::string& text, size_t width, bool right) {
       const std::string fill(text.size() < width ? width - text.size() : 0, ' ');
       return right ? fill + text : text + fill;
     };

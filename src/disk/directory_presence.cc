@@ -74,6 +74,7 @@ base::Result<std::vector<std::string>> names_in(int root, const char* folder) {
                                                             &closedir);
   if (!directory) return base::fail_errno("cannot read " + std::string(folder), errno);
   errno = 0;
+  // The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = readdir(directory.get())) {
     if (entry->d_name[0] != '.') out.push_back(std::string(folder) + "/" + entry->d_name);
     errno = 0;

@@ -98,6 +98,7 @@ base::Result<std::unique_ptr<DirectoryStore>> DirectoryStore::create(const std::
   if (!store) return store;
   const std::unique_ptr<DIR, decltype(&closedir)> directory(opendir(path.c_str()), &closedir);
   if (!directory) return (*store)->failed("read", "", errno);
+  // The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = readdir(directory.get())) {
     const std::string_view name = entry->d_name;
     // What an init that was interrupted leaves; a config is the store's user's to see.
@@ -144,10 +145,11 @@ base::Result<DirectoryStore::Incoming> DirectoryStore::make_incoming(unsigned mo
       made.name = "incoming/" + writer_ + "-" + std::to_string(next_incoming_++);
     }
     if (auto parent = make_parent(made.name); !parent) return std::unexpected(parent.error());
-    made.file = base::Fd(
-        openat(root_.get(), made.name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-    if (!made.file.valid() && errno == EEXIST) continue;
-    if (!made.file.valid()) return failed("make", made.name, errno);
+    const int fd =
+        openat(root_.get(), made.name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0 && errno == EEXIST) continue;
+    if (fd < 0) return failed("make", made.name, errno);
+    made.file = base::Fd(fd);
     // Between making and locking it somebody may have taken it for left behind: then another one.
     // Where there are no locks nobody takes anything.
     const LockResult locked = lock_for_writing(made.file.get());
@@ -289,6 +291,7 @@ base::Result<std::vector<repo::BlobInfo>> DirectoryStore::list(const std::string
     const std::unique_ptr<DIR, decltype(&closedir)> directory(fdopendir(fd), &closedir);
     if (!directory) return failed("read", at, errno);
     errno = 0;
+    // The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe)
     while (const dirent* entry = readdir(directory.get())) {
       const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;

@@ -180,6 +180,7 @@ class PosixDirectory final : public backup::DirectoryReader {
     if (!directory) return base::fail_errno("cannot read the directory", errno);
     std::vector<std::string> out;
     errno = 0;
+    // The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe)
     while (const dirent* entry = readdir(directory.get())) {
       const std::string_view name = entry->d_name;
       if (name != "." && name != "..") out.emplace_back(name);

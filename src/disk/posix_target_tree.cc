@@ -204,6 +204,7 @@ class PosixTargetDirectory : public backup::TargetDirectory {
 base::Result<bool> is_empty(const std::string& path) {
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(path.c_str()), &::closedir);
   if (!stream) return base::fail_errno("cannot list " + path, errno);
+  // The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* found = ::readdir(stream.get())) {
     if (std::strcmp(found->d_name, ".") != 0 && std::strcmp(found->d_name, "..") != 0) return false;
   }
