@@ -16,6 +16,8 @@ struct SelectionOptions {
   std::string file_largest;                ///< "" = any size
   bool exclude_caches = false;
   bool one_file_system = false;
+
+  friend bool operator==(const SelectionOptions&, const SelectionOptions&) = default;
 };
 
 /// Patterns of files come first, so that those of the command line have the last word.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "apps/backup_stream.h"
 #include "apps/cmd_repository.h"
 #include "backup/backup.h"
 #include "base/text.h"
@@ -73,6 +74,9 @@ void print_report_json(const backup::BackupReport& report, const std::vector<Pro
 }  // namespace
 
 int run_backup(const BackupOptions& options, Context& context) {
+  const auto streamed = open_backup_stream(options);
+  if (!streamed) return context.fail(streamed.error());
+  backup::StreamSource* const stream = streamed->get();
   auto selection = read_selection(options.selection);
   if (!selection) return context.fail(selection.error());
   auto opened = open_repository(options.repository, context);
@@ -85,6 +89,7 @@ int run_backup(const BackupOptions& options, Context& context) {
     if (path.empty()) return context.fail({base::ErrorKind::kUsage, "a path is empty"});
     request.paths.push_back(backup::absolute_path(path, current));
   }
+  if (stream != nullptr) request.paths = {stream->path()};
   std::ranges::sort(request.paths);
   const auto repeated = std::ranges::unique(request.paths);
   request.paths.erase(repeated.begin(), repeated.end());
@@ -93,18 +98,26 @@ int run_backup(const BackupOptions& options, Context& context) {
   request.host = options.host.empty() ? host_name() : options.host;
   request.user = user_name();
   request.program = "twinport " TWINPORT_VERSION;
-  request.read_all = options.read_all;
+  request.read_all = options.read_all || stream != nullptr;
   request.writer.workers = worker_count();
   Machine& machine = context.machine();
   request.store_clock_s = [&] { return machine.now_unix_s(); };
   request.on_problem = [&](const std::string& path, const std::string& what) {
+    if (stream != nullptr && stream->failure()) return;  // that is told once, at the end
     context.warn(base::escape_for_terminal(path) + ": " + what);
     problems.push_back({.path = path, .what = what});
   };
-  disk::PosixSource source;
-  source.leave_out(opened->store->description());
+  disk::PosixSource files;
+  files.leave_out(opened->store->description());
+  backup::Source& source = stream != nullptr ? static_cast<backup::Source&>(*stream) : files;
   const auto report = backup::back_up(*opened->repository, source, request);
+  if (stream != nullptr && stream->failure()) {
+    return context.fail(
+        {base::ErrorKind::kIo, "no snapshot was made: " + stream->failure()->message});
+  }
   if (!report) return context.fail(report.error());
+  if (stream != nullptr && report->snapshot.data_bytes == 0)
+    request.on_problem(stream->path(), "nothing came, so the file is empty");
   if (context.json) {
     print_report_json(*report, problems, context);
   } else {

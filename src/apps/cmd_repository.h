@@ -28,6 +28,8 @@ struct BackupOptions {
   std::vector<std::string> tags;
   std::string host;
   bool read_all = false;
+  std::string stdin_name;    ///< what standard input is called in the snapshot, "" = not read
+  std::string command_name;  ///< the same of the command that `paths` then is
 };
 
 struct SnapshotsOptions {

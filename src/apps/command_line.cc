@@ -228,7 +228,9 @@ int run_definition(const Definition& definition, std::vector<std::string> argume
                                                       "\nSee `twinport " +
                                                       std::string(definition.name) + " --help`."});
   }
-  const std::vector<std::string> extras = app.remaining();
+  std::vector<std::string> extras = app.remaining();
+  // CLI11 keeps the mark behind which all are arguments, as if it were one of them.
+  if (const auto mark = std::ranges::find(extras, "--"); mark != extras.end()) extras.erase(mark);
   if (!extras.empty()) {
     return context.fail(unknown_argument(extras.front(), app, definition.name));
   }

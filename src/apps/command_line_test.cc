@@ -76,6 +76,13 @@ TEST(CommandLine, RefusesAnArgumentTooMany) {
             "twinport: \"version\" takes no argument \"now\"\nSee `twinport version --help`.\n");
 }
 
+TEST(CommandLine, TakesAllBehindTwoDashesForArguments) {
+  const auto plain = MachineTwin{}.run({"registry", "1744"});
+  EXPECT_EQ(plain.code, 0);
+  EXPECT_EQ(MachineTwin{}.run({"registry", "--", "1744"}).out, plain.out);
+  EXPECT_EQ(MachineTwin{}.run({"version", "--", "--json"}).code, 2);
+}
+
 TEST(CommandLine, NeverPassesControlCharactersBack) {
   for (const char* word : {"\x1b[31m", "--\x1b[31m", "\xff"}) {
     const auto answer = MachineTwin{}.run({"version", word});

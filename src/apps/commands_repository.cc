@@ -56,7 +56,7 @@ void define_selection(CLI::App& app, SelectionOptions& options) {
 Run define_backup(CLI::App& app) {
   auto options = std::make_shared<BackupOptions>();
   define_repository(app, options->repository);
-  app.add_option("PATH", options->paths, "Files and directories")->required()->type_name("PATH");
+  app.add_option("PATH", options->paths, "Files and directories")->type_name("PATH");
   define_selection(app, options->selection);
   app.add_option("--tag", options->tags, "A word to find the snapshot by; may be repeated")
       ->type_name("WORD")
@@ -65,6 +65,13 @@ Run define_backup(CLI::App& app) {
       ->type_name("NAME");
   app.add_flag("--read-all", options->read_all,
                "Read files again that look unchanged since the last snapshot");
+  app.add_option("--stdin", options->stdin_name,
+                 "Back up standard input, as a file of that name, and no paths")
+      ->type_name("NAME");
+  app.add_option("--from-command", options->command_name,
+                 "Back up what the command behind -- writes, as a file of that name; none if it "
+                 "fails")
+      ->type_name("NAME");
   return [options](Context& context) { return run_backup(*options, context); };
 }
 
@@ -119,10 +126,15 @@ constexpr auto kCommands = std::to_array<Definition>({
      "Stores what is new or changed since the last snapshot of the same paths, compressed and "
      "encrypted, and then a snapshot that refers to all of it. Files that vanish, change or cannot "
      "be read meanwhile are named and stop nothing; the exit code is then 1. A backup that is "
-     "interrupted leaves earlier ones as they were, and the next one uses what it stored.",
+     "interrupted leaves earlier ones as they were, and the next one uses what it stored.\n\n"
+     "A dump needs no file: --from-command runs a command and stores what it writes on standard "
+     "output. If the command fails or is killed, there is no snapshot. --stdin stores standard "
+     "input, of which nobody can tell whether it was all.",
      "twinport backup . --repo backup\n"
      "twinport backup /etc/hosts /etc/passwd --repo backup --tag nightly\n"
-     "twinport backup . --repo backup --exclude '*.o' --exclude /build/ --exclude-caches\n",
+     "twinport backup . --repo backup --exclude '*.o' --exclude /build/ --exclude-caches\n"
+     "twinport backup --from-command packages.txt --repo backup -- dpkg --list\n"
+     "seq 1000 | twinport backup --stdin numbers --repo backup\n",
      define_backup},
     {"snapshots", "The backups that a repository has",
      "Lists snapshots, oldest first: when each was made, of which machine, and how much was new.",

@@ -359,7 +359,8 @@ base::Result<void> Walk::read_content(FileReader& file, TreeEntry& entry, const 
     std::erase_if(entry.holes, [&](const model::Hole& gone) { return gone.offset >= offset; });
   }
   const auto after = file.stat();
-  if (!after || after->modified != modified || after->changed != changed || offset != size) {
+  const bool other_size = offset != size && size != kUnknownSize;
+  if (!after || after->modified != modified || after->changed != changed || other_size) {
     ++counts_.incomplete;
     request_.on_problem(path, "changed while it was read; what was stored may mix old and new");
   }

@@ -2,6 +2,8 @@
 // or change at the worst moment can be made by a test. The real one is disk/posix_source.h.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,6 +13,9 @@
 #include "model/backup_tree.h"
 
 namespace backup {
+
+/// The size of what comes as a stream: it ends where read() says so.
+inline constexpr uint64_t kUnknownSize = std::numeric_limits<uint64_t>::max();
 
 /// An open file.
 class FileReader {
