@@ -72,7 +72,7 @@ constexpr auto kCommands = std::to_array<Definition>({
      "machine and paths count together. Whatever the rules say, the newest of each and its newest "
      "complete one stay, so do held ones, and none younger than seven days goes without --force. "
      "Where the clock has jumped nothing is removed. What only they needed is freed by `repo gc`.",
-     "twinport forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run --repo backup\n"
+     "twinport forget --keep-daily 7 --keep-monthly 12 --dry-run --repo backup\n"
      "twinport forget --keep-within 30d --keep-tag nightly --repo backup\n"
      "twinport forget latest --hold --repo backup  # no rule removes it\n",
      define_forget},

@@ -132,7 +132,7 @@ constexpr auto kCommands = std::to_array<Definition>({
      "input, of which nobody can tell whether it was all.",
      "twinport backup . --repo backup\n"
      "twinport backup /etc/hosts /etc/passwd --repo backup --tag nightly\n"
-     "twinport backup . --repo backup --exclude '*.o' --exclude /build/ --exclude-caches\n"
+     "twinport backup . --repo backup --exclude '*.o' --exclude /build/\n"
      "twinport backup --from-command packages.txt --repo backup -- dpkg --list\n"
      "seq 1000 | twinport backup --stdin numbers --repo backup\n",
      define_backup},
