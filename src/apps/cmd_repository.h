@@ -73,6 +73,11 @@ struct RepoGcOptions {
   bool dry_run = false;
 };
 
+struct RepoRepairOptions {
+  RepositoryOptions repository;
+  bool dry_run = false;
+};
+
 int run_repo_init(const RepoInitOptions& options, Context& context);
 int run_repo_check(const RepoCheckOptions& options, Context& context);
 int run_backup(const BackupOptions& options, Context& context);
@@ -81,5 +86,6 @@ int run_ls(const LsOptions& options, Context& context);
 int run_restore(const RestoreOptions& options, Context& context);
 int run_forget(const ForgetOptions& options, Context& context);
 int run_repo_gc(const RepoGcOptions& options, Context& context);
+int run_repo_repair(const RepoRepairOptions& options, Context& context);
 
 }  // namespace apps

@@ -66,6 +66,14 @@ Run define_repo_gc(CLI::App& app) {
   return [options](Context& context) { return run_repo_gc(*options, context); };
 }
 
+Run define_repo_repair(CLI::App& app) {
+  auto options = std::make_shared<RepoRepairOptions>();
+  define_store(app, options->repository);
+  define_secrets(app, options->repository);
+  app.add_flag("-n,--dry-run", options->dry_run, "Only say what would be done");
+  return [options](Context& context) { return run_repo_repair(*options, context); };
+}
+
 constexpr auto kCommands = std::to_array<Definition>({
     {"forget", "Remove snapshots that no rule keeps",
      "Keeps the snapshots that the rules ask for and removes the others; snapshots of the same "
@@ -85,6 +93,15 @@ constexpr auto kCommands = std::to_array<Definition>({
      "twinport repo gc --repo backup --dry-run\n"
      "twinport repo gc --repo backup\n",
      define_repo_gc},
+    {"repo repair", "Make a damaged repository one that works again",
+     "Reads every pack. Makes indexes anew from packs, and config and key slots from their copies; "
+     "saves what is undamaged of a damaged pack. What cannot be saved moves to damaged/, nothing "
+     "is "
+     "thrown away, and what snapshots lack is put on a list: with a key their files are named. The "
+     "next backup that meets the same data stores it again, which heals those snapshots too.",
+     "twinport repo repair --repo backup --dry-run\n"
+     "twinport repo repair --repo backup\n",
+     define_repo_repair},
 });
 
 }  // namespace

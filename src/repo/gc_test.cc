@@ -1,5 +1,5 @@
 // gc against writers and readers, in every order that matters: docs/concurrency.md. Over the store
-// in memory; whole backups are in backup/gc_crash_test.cc.
+// in memory; whole backups are in backup/backup_crash_test.cc.
 #include "repo/gc.h"
 
 #include <random>

@@ -108,7 +108,10 @@ class MemoryStore final : public repo::BlobStore {
     const std::scoped_lock lock(mutex_);
     size_t number = 0;
     for (const auto& [name, before] : unsynced_) {
-      const bool lost = loss == Loss::kAll || (loss == Loss::kEverySecond && ++number % 2 == 0);
+      // What is written over by a whole file under the same name is there before or after, never
+      // half: a store syncs a file before it gives it its name.
+      const bool lost = loss == Loss::kAll || (loss == Loss::kTorn && before) ||
+                        (loss == Loss::kEverySecond && ++number % 2 == 0);
       if (lost) {
         if (before) {
           objects_[name] = before;

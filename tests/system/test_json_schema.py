@@ -173,6 +173,8 @@ class JsonSchema(harness.SystemTest):
                 file.write(b"damage")
         self.collect("repo-check", "repo", "check", "--scrub")
         self.collect("repo-check", "repo", "check", "--read-data")
+        self.collect("repo-repair", "repo", "repair", "--dry-run")
+        self.collect("repo-repair", "repo", "repair")
         self.assert_all_follow()
 
     def test_the_check_finds_what_is_wrong(self):
