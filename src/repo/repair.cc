@@ -190,12 +190,14 @@ base::Result<void> Repairer::indexes() {
   const auto indexes = IndexSet::load(store_, true);
   if (!indexes) return std::unexpected(indexes.error());
   std::vector<PackOutline> outlines;
+  std::set<std::string> made_anew;
   size_t named = 0;
   const auto put = [&]() -> base::Result<void> {
     if (outlines.empty()) return {};
     if (auto synced = store_.barrier(); !synced) return synced;
-    if (const auto made = index_packs(store_, outlines); !made)
-      return std::unexpected(made.error());
+    const auto made = index_packs(store_, outlines);
+    if (!made) return std::unexpected(made.error());
+    made_anew.insert(made->begin(), made->end());
     outlines.clear();
     return {};
   };
@@ -216,6 +218,8 @@ base::Result<void> Repairer::indexes() {
     if (auto synced = store_.barrier(); !synced) return synced;
   }
   for (const std::string& object : indexes->damaged_indexes()) {
+    // An index that says the same has the same name.
+    if (made_anew.contains(object)) continue;
     say(object + " is damaged; what it said is in packs, so it was removed");
     if (dry_run_) continue;
     if (auto removed = store_.remove(object); !removed) return removed;
