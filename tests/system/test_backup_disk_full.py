@@ -41,7 +41,7 @@ class DiskFull(harness.SystemTest):
                          (self.here / name / "file").read_bytes())
 
     def test_at_any_stage_it_fails_cleanly_and_goes_on_with_more_room(self):
-        # From "no room for a pack" to "room for all but the last few objects". A MiB is kept for gc.
+        # From "no room for a pack" to "room for all but the last few objects". A MiB is gc's.
         for room in (SMALL + 3 * MIB, SMALL + LARGE // 2 + 4 * MIB,
                      SMALL + LARGE + MIB + 160 * 1024):
             with self.subTest(room=room):

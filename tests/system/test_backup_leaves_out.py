@@ -123,7 +123,8 @@ class SameAsGit(Tree):
 
     def random_pattern(self, chance: random.Random) -> str:
         part = chance.choice
-        parts = ["a", "b", "ab", "*", "?", "[ab]", "[!a]", "a*", "*b", "**", "\\a", "a*b*", "[[:alpha:]]",
+        parts = ["a", "b", "ab", "*", "?", "[ab]", "[!a]", "a*", "*b", "**", "\\a", "a*b*",
+                 "[[:alpha:]]",
                  "b\\ c", "[a-]", "***"]
         pattern = "/".join(part(parts) for _ in range(chance.choice((1, 1, 2, 3))))
         return (part(("", "", "", "!")) + part(("", "", "/")) + pattern + part(("", "", "/")) +

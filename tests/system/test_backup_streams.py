@@ -1,5 +1,5 @@
-"""What a command writes, or standard input, becomes one file of a snapshot; a dump that failed never
-becomes one that looks good."""
+"""What a command writes, or standard input, becomes one file of a snapshot; a dump that failed
+never becomes one that looks good."""
 
 import os
 import pathlib

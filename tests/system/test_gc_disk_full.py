@@ -1,4 +1,4 @@
-"""On a disk without a free byte, forget and gc free room all the same, and all that is left is whole."""
+"""On a disk without a free byte, forget and gc free room all the same; all that is left is whole"""
 
 import pathlib
 import random

@@ -1,6 +1,6 @@
 """Several writers, forget, gc and readers at work in one repository at once, all of them killed at
-random moments: nothing acknowledged is lost, no reader sees damage, nothing has to be unlocked, and in
-the end everything that is not needed can be freed."""
+random moments: nothing acknowledged is lost, no reader sees damage, nothing has to be unlocked, and
+in the end everything that is not needed can be freed."""
 
 import json
 import os
