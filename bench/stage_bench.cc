@@ -1,6 +1,6 @@
 // Measures each stage of a backup by itself, on one core: how fast a file is read, cut into chunks,
 // hashed, compressed by segments, sealed, opened and compared again, and written. What a backup as
-// a whole costs can then be held against the sum (docs/performance.md).
+// a whole costs can then be held against the sum.
 //
 //   stage_bench FILE FOLDER     what is written goes into FOLDER, and is removed
 #include <fcntl.h>

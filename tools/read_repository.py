@@ -435,10 +435,11 @@ class Restore:
         kind = entry["type"]
         key = (entry["device"], entry["inode"])
         if entry["links"] > 1 and kind != DIRECTORY:
-            if key in self.linked:
-                os.link(self.linked[key], path, follow_symlinks=False)
+            earlier, earlier_path = self.linked.setdefault(key, (entry, path))
+            # The number of a file that was gone may have been used again during the backup.
+            if earlier is not entry and {**earlier, "name": ""} == {**entry, "name": ""}:
+                os.link(earlier_path, path, follow_symlinks=False)
                 return
-            self.linked[key] = path
         if kind == DIRECTORY:
             os.makedirs(path, exist_ok=True)
             for listing in entry["listings"]:

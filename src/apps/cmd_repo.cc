@@ -27,8 +27,11 @@ base::Result<bool> make_key_file(const std::string& path) {
   if (!file.valid()) return base::fail_errno("cannot make the key file " + shown, errno);
   const repo::Credential line(model::SlotKind::kKeyFile, repo::make_key_file_line() + "\n");
   const auto size = static_cast<ssize_t>(line.secret.size());
-  if (write(file.get(), line.secret.data(), line.secret.size()) != size || fsync(file.get()) != 0)
-    return base::fail_errno("cannot write the key file " + shown, errno);
+  if (write(file.get(), line.secret.data(), line.secret.size()) != size || fsync(file.get()) != 0) {
+    const int error = errno;
+    unlink(path.c_str());  // half a key must not be taken for one the next time
+    return base::fail_errno("cannot write the key file " + shown, error);
+  }
   return true;
 }
 
@@ -85,7 +88,8 @@ void print_findings(const Findings& findings, const RepoCheckOptions& options, C
                 << std::to_string(findings.trees.files) << " different files.\n";
   }
   context.out << (problems == 0 ? "No damage was found.\n"
-                                : std::to_string(problems) + " problems.\n");
+                                : std::to_string(problems) +
+                                      (problems == 1 ? " problem.\n" : " problems.\n"));
 }
 
 void print_findings_json(const Findings& findings, Context& context) {
@@ -120,9 +124,7 @@ base::Result<void> look(const RepoCheckOptions& options, Context& context, Findi
     if (!found) return std::unexpected(found.error());
     opened = std::move(*found);
   } else {
-    const auto path = repository_path(options.repository, context);
-    if (!path) return std::unexpected(path.error());
-    auto store = disk::DirectoryStore::open(*path);
+    auto store = open_store(options.repository, context);
     if (!store) return std::unexpected(store.error());
     opened.store = std::move(*store);
     if (const auto config = repo::read_config(*opened.store); !config)

@@ -76,9 +76,7 @@ void print_report_json(const repo::GcReport& report, const RepoGcOptions& option
 }  // namespace
 
 int run_repo_gc(const RepoGcOptions& options, Context& context) {
-  const auto path = repository_path(options.repository, context);
-  if (!path) return context.fail(path.error());
-  const auto store = disk::DirectoryStore::open(*path);
+  const auto store = open_store(options.repository, context);
   if (!store) return context.fail(store.error());
   if (const auto config = repo::read_config(**store); !config) return context.fail(config.error());
   const auto report = repo::collect_garbage(

@@ -46,9 +46,7 @@ base::Result<Outcome> work(const RepoRepairOptions& options, Context& context) {
     if (!found) return std::unexpected(found.error());
     opened = std::move(*found);
   } else {
-    const auto path = repository_path(options.repository, context);
-    if (!path) return std::unexpected(path.error());
-    auto store = disk::DirectoryStore::open(*path);
+    auto store = open_store(options.repository, context);
     if (!store) return std::unexpected(store.error());
     opened.store = std::move(*store);
   }

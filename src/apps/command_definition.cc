@@ -35,6 +35,19 @@ void define_shared(CLI::App& app, SharedOptions& shared) {
       ->type_name("DIR");
 }
 
+void define_store(CLI::App& app, RepositoryOptions& options) {
+  app.add_option("--repo", options.repository, "Directory of the repository [TWINPORT_REPO]")
+      ->type_name("DIR");
+}
+
+void define_secrets(CLI::App& app, RepositoryOptions& options) {
+  app.add_option("--passphrase-file", options.passphrase_file,
+                 "File whose first line is the passphrase [TWINPORT_PASSPHRASE_FILE]")
+      ->type_name("FILE");
+  app.add_option("--key-file", options.key_file, "Key file that opens the repository")
+      ->type_name("FILE");
+}
+
 void define_collector(CLI::App& app, std::optional<model::CollectorKind>& collector) {
   app.add_option_function<std::string>(
          "--collector",

@@ -14,6 +14,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "apps/context.h"
+#include "apps/repository_access.h"
 #include "model/inventory.h"
 
 namespace apps {
@@ -58,6 +59,8 @@ void define_shared(CLI::App& app, SharedOptions& shared);
 
 // Options that several commands have.
 
+void define_store(CLI::App& app, RepositoryOptions& options);
+void define_secrets(CLI::App& app, RepositoryOptions& options);
 void define_collector(CLI::App& app, std::optional<model::CollectorKind>& collector);
 /// A positional of one or more words, joined by blanks: quotes on the command line are optional.
 CLI::Option* define_words(CLI::App& app, const std::string& name, std::string& target,

@@ -9,13 +9,8 @@ namespace apps {
 namespace {
 
 void define_repository(CLI::App& app, RepositoryOptions& options) {
-  app.add_option("--repo", options.repository, "Directory of the repository [TWINPORT_REPO]")
-      ->type_name("DIR");
-  app.add_option("--passphrase-file", options.passphrase_file,
-                 "File whose first line is the passphrase [TWINPORT_PASSPHRASE_FILE]")
-      ->type_name("FILE");
-  app.add_option("--key-file", options.key_file, "Key file that opens the repository")
-      ->type_name("FILE");
+  define_store(app, options);
+  define_secrets(app, options);
 }
 
 Run define_repo_init(CLI::App& app) {

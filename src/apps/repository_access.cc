@@ -110,11 +110,16 @@ base::Result<repo::Credential> read_credential(const RepositoryOptions& options,
   return asked;
 }
 
-base::Result<OpenedRepository> open_repository(const RepositoryOptions& options,
-                                               const Context& context) {
+base::Result<std::unique_ptr<disk::DirectoryStore>> open_store(const RepositoryOptions& options,
+                                                               const Context& context) {
   const auto path = repository_path(options, context);
   if (!path) return std::unexpected(path.error());
-  auto store = disk::DirectoryStore::open(*path);
+  return disk::DirectoryStore::open(*path);
+}
+
+base::Result<OpenedRepository> open_repository(const RepositoryOptions& options,
+                                               const Context& context) {
+  auto store = open_store(options, context);
   if (!store) return std::unexpected(store.error());
   // Whether there is one at all comes before any question.
   if (const auto config = repo::read_config(**store); !config)
@@ -133,8 +138,16 @@ base::Result<repo::SnapshotObject> find_snapshot(const repo::Repository& reposit
   const auto list = repository.snapshots();
   if (!list) return std::unexpected(list.error());
   if (words == "latest") {
+    if (!list->damaged.empty()) {
+      return base::fail(base::ErrorKind::kCorrupt,
+                        "which snapshot is the latest cannot be told, since " +
+                            base::escape_controls(list->damaged.front()) +
+                            "; `twinport snapshots` lists those that are well: give the name of "
+                            "one. `twinport repo repair` sets the damaged aside");
+    }
     if (list->snapshots.empty())
-      return base::fail(base::ErrorKind::kNotFound, "there is no snapshot yet");
+      return base::fail(base::ErrorKind::kNotFound,
+                        "there is no snapshot yet; `twinport backup` makes one");
     return list->snapshots.back();
   }
   std::vector<const repo::SnapshotObject*> found;

@@ -31,6 +31,10 @@ base::Result<std::string> repository_path(const RepositoryOptions& options, cons
 base::Result<repo::Credential> read_credential(const RepositoryOptions& options,
                                                const Context& context, bool twice = false);
 
+/// What needs no key.
+base::Result<std::unique_ptr<disk::DirectoryStore>> open_store(const RepositoryOptions& options,
+                                                               const Context& context);
+
 base::Result<OpenedRepository> open_repository(const RepositoryOptions& options,
                                                const Context& context);
 

@@ -107,6 +107,35 @@ TEST(Backup, ComesBackAsItWas) {
   EXPECT_EQ(restore(store, report->snapshot.roots), tree);
 }
 
+// A backup takes time, and file systems give the number of a file that is gone to the next.
+TEST(Backup, AFileThatGotTheNumberOfAnotherMeanwhileHasItsOwnContent) {
+  MemoryStore store;
+  make_repository(store);
+  MemoryTree tree;
+  auto& gone = testkit::add_node(tree, "/data/a", model::FileType::kFile, "of a file that is gone");
+  gone.links = 2;
+  auto& added = testkit::add_node(tree, "/data/z", model::FileType::kFile, "of another");
+  added.links = 2;
+  added.inode = gone.inode;
+  added.changed.seconds += 5;
+  const auto report = back_up(store, tree);
+  ASSERT_TRUE(report) << report.error().message;
+  MemoryTree out;
+  auto repository = repo::Repository::open(store, passphrase());
+  auto reader = repo::ChunkReader::open(**repository);
+  testkit::MemoryTarget target(out);
+  backup::RestoreRequest request;
+  request.roots = report->snapshot.roots;
+  std::vector<std::string> problems;
+  request.on_problem = [&](const std::string& path, const std::string&) {
+    problems.push_back(path);
+  };
+  ASSERT_TRUE(backup::restore(request, **reader, target));
+  EXPECT_EQ(out["/data/a"].data, "of a file that is gone");
+  EXPECT_EQ(out["/data/z"].data, "of another");
+  EXPECT_EQ(problems, std::vector<std::string>{"/data/z"});
+}
+
 TEST(Backup, OfWhatDidNotChangeReadsNothingAndStoresNothing) {
   MemoryStore store;
   make_repository(store);

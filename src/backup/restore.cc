@@ -77,6 +77,13 @@ struct Filling {
   [[nodiscard]] bool has_work() const { return next_run < run_starts.size() && !failed; }
 };
 
+/// Whether two names with one inode number are of one file: the number of a file that is gone may
+/// be given to another while a backup runs.
+bool is_one_file(TreeEntry left, const TreeEntry& right) {
+  left.name = right.name;
+  return left == right;
+}
+
 /// A file that has its name and waits for its content.
 struct FileJob {
   TreeEntry entry;
@@ -145,7 +152,7 @@ class Run {
   struct Linked {
     LinkTarget target;
     std::string path;
-    uint32_t flags = 0;
+    TreeEntry entry;
   };
   std::map<std::pair<uint32_t, uint64_t>, Linked> linked_;
 
@@ -332,6 +339,12 @@ bool Run::link_to_earlier(const TreeEntry& entry, const std::string& name, const
   if (entry.links < 2) return false;
   const auto earlier = linked_.find({entry.device, entry.inode});
   if (earlier == linked_.end()) return false;
+  if (!is_one_file(entry, earlier->second.entry)) {
+    // Its number was used again, or it changed, between the two looks of the backup.
+    problem(path, "is restored as a file of its own: it was not as " + earlier->second.path +
+                      ", of which it may have been another name, when the backup looked");
+    return false;
+  }
   const auto linked = in.make_link(name, earlier->second.target);
   // Better a file of its own than none.
   if (!linked)
@@ -344,14 +357,14 @@ void Run::remember_link(const TreeEntry& entry, const std::string& name, const s
   if (entry.links < 2) return;
   if (auto target = in.link_target(name, path.substr(1))) {
     linked_.try_emplace({entry.device, entry.inode},
-                        Linked{.target = std::move(*target), .path = path, .flags = entry.flags});
+                        Linked{.target = std::move(*target), .path = path, .entry = entry});
   }
 }
 
 void Run::set_flags_of_linked() {
   for (const auto& [inode, linked] : linked_) {
-    if (linked.flags != 0 && !target_.set_flags(linked.target, linked.flags))
-      note_unset(linked.path, {"flags"});
+    const uint32_t flags = linked.entry.flags;
+    if (flags != 0 && !target_.set_flags(linked.target, flags)) note_unset(linked.path, {"flags"});
   }
 }
 

@@ -12,7 +12,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/text.h"
+#include "testkit/hex.h"
 
 namespace {
 
@@ -174,14 +174,6 @@ TEST(EventRecord, RefusesFieldsThatCannotBeTrue) {
 
 // The golden file: bytes as a kernel wrote them, in hexadecimal, one record a line, each followed
 // by what they mean. Made on little-endian amd64; the layout is the same on every such machine.
-std::vector<std::byte> parse_hex(std::string_view text) {
-  std::vector<std::byte> out;
-  for (size_t i = 0; i + 1 < text.size(); i += 2) {
-    out.push_back(static_cast<std::byte>(*base::parse_number<uint8_t>(text.substr(i, 2), 16)));
-  }
-  return out;
-}
-
 void describe(std::ostream& out, const char* who, const model::Actor& actor) {
   if (actor.pid == 0) return;
   out << ' ' << who << ' ' << actor.pid << " start " << actor.start_time_ns << " uid " << actor.uid
@@ -223,7 +215,7 @@ TEST(EventRecord, ReadsTheGoldenFile) {
   int records = 0;
   while (std::getline(file, line)) {
     if (line.empty() || line.starts_with('#')) continue;
-    const std::vector<std::byte> stored = parse_hex(line);
+    const std::vector<std::byte> stored = testkit::bytes_of_hex(line);
     const auto event = format::read_event(stored);
     ASSERT_TRUE(event) << line;
     ASSERT_TRUE(std::getline(file, line));

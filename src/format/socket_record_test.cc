@@ -11,7 +11,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/text.h"
+#include "testkit/hex.h"
 
 namespace {
 
@@ -228,14 +228,6 @@ TEST(TableRecord, IsRefusedCutOffFromAnotherVersionOrWithoutMeaning) {
 
 // The golden file: bytes as a kernel wrote them, in hexadecimal, one record a line, each followed
 // by what they mean. Made on little-endian amd64; the layout is the same on every such machine.
-std::vector<std::byte> parse_hex(std::string_view text) {
-  std::vector<std::byte> out;
-  for (size_t i = 0; i + 1 < text.size(); i += 2) {
-    out.push_back(static_cast<std::byte>(*base::parse_number<uint8_t>(text.substr(i, 2), 16)));
-  }
-  return out;
-}
-
 std::string describe(const socket_record& record) {
   const model::Holder holder = format::holder_of(record);
   const model::Socket socket = format::socket_of(record.inode, record.cookie, record.facts);
@@ -259,7 +251,7 @@ TEST(SocketRecord, ReadsTheGoldenFile) {
   int records = 0;
   while (std::getline(file, line)) {
     if (line.empty() || line.starts_with('#')) continue;
-    const std::vector<std::byte> stored = parse_hex(line);
+    const std::vector<std::byte> stored = testkit::bytes_of_hex(line);
     Bytes bytes = stored;
     socket_record record;
     ASSERT_TRUE(format::take(bytes, record)) << line;
@@ -295,7 +287,7 @@ TEST(TableRecord, ReadsTheGoldenFile) {
   int records = 0;
   while (std::getline(file, line)) {
     if (line.empty() || line.starts_with('#')) continue;
-    const std::vector<std::byte> stored = parse_hex(line);
+    const std::vector<std::byte> stored = testkit::bytes_of_hex(line);
     Bytes bytes = stored;
     format::TableEntry entry;
     ASSERT_TRUE(format::take(bytes, entry)) << line;

@@ -347,9 +347,9 @@ base::Result<GcReport> collect_garbage(BlobStore& store, const GcOptions& option
   auto lock = store.try_lock("gc");
   if (!lock) return std::unexpected(lock.error());
   if (*lock == nullptr) {
-    return base::fail(base::ErrorKind::kIo, "another gc or repair is at work in " +
-                                                store.description() +
-                                                "; nothing was changed. It ends by itself");
+    return base::fail(base::ErrorKind::kIo,
+                      "another gc or repair is at work in " + store.description() +
+                          "; nothing was changed. Run this again when it has ended");
   }
   return Collector(store, options).run();
 }

@@ -262,8 +262,9 @@ base::Result<RepairReport> repair(BlobStore& store, bool dry_run) {
   auto lock = store.try_lock("gc");
   if (!lock) return std::unexpected(lock.error());
   if (*lock == nullptr) {
-    return base::fail(base::ErrorKind::kIo, "a gc or repair is at work in " + store.description() +
-                                                "; nothing was changed. It ends by itself");
+    return base::fail(base::ErrorKind::kIo,
+                      "a gc or repair is at work in " + store.description() +
+                          "; nothing was changed. Run this again when it has ended");
   }
   return Repairer(store, dry_run).run();
 }

@@ -180,13 +180,14 @@ base::Result<SnapshotList> Repository::snapshots() const {
       return std::unexpected(bytes.error());
     const auto snapshot = bytes ? open_snapshot(*bytes)
                                 : base::Result<model::Snapshot>(std::unexpected(bytes.error()));
-    if (snapshot && name) {
+    // Each seal is good under any name.
+    if (snapshot && name && base::blake3(*bytes) == name->bytes) {
       list.snapshots.push_back({.name = *name, .snapshot = *snapshot});
     } else if (!snapshot && snapshot.error().kind == base::ErrorKind::kUnsupported) {
       return std::unexpected(in(object.name, snapshot.error()));
     } else {
       list.damaged.push_back(object.name + " " +
-                             (snapshot ? "has a name that none has" : snapshot.error().message));
+                             (snapshot ? "is not what its name says" : snapshot.error().message));
     }
   }
   std::ranges::sort(list.snapshots, [](const SnapshotObject& left, const SnapshotObject& right) {

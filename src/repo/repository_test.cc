@@ -157,6 +157,25 @@ TEST(Repository, RefusesANewerFormatClearly) {
   EXPECT_NE(opened.error().message.find("newer Twinport"), std::string::npos);
 }
 
+TEST(Repository, ASnapshotUnderAnothersNameIsDamage) {
+  MemoryStore store;
+  make(store);
+  auto repository = repo::Repository::open(store, passphrase()).value();
+  for (const char* host : {"one", "two"}) {
+    model::Snapshot snapshot;
+    snapshot.host = host;
+    ASSERT_TRUE(repository->put_snapshot(snapshot));
+  }
+  const auto objects = store.list("snapshots").value();
+  ASSERT_EQ(objects.size(), 2U);
+  store.overwrite(objects[0].name, *store.get(objects[1].name, 4096));
+  const auto list = repository->snapshots().value();
+  ASSERT_EQ(list.snapshots.size(), 1U);
+  EXPECT_EQ("snapshots/" + model::to_hex(list.snapshots[0].name.text()), objects[1].name);
+  ASSERT_EQ(list.damaged.size(), 1U);
+  EXPECT_TRUE(list.damaged[0].starts_with(objects[0].name)) << list.damaged[0];
+}
+
 TEST(Repository, AnInterruptedSessionsPacksAreUsedByTheNext) {
   MemoryStore store;
   make(store);

@@ -124,6 +124,18 @@ class Backup(harness.SystemTest):
         self.assertFalse((out / "large").exists())
         self.assertEqual((out / "below" / "file 7").read_text(), "content 7\n" * 140)
 
+    def test_no_older_snapshot_stands_in_for_a_damaged_latest(self):
+        self.run_ok("repo", "init")
+        older = self.run_ok("backup", self.tree, "--json").json()["snapshot"]
+        newer = self.run_ok("backup", self.tree, "--json").json()["snapshot"]
+        snapshot = self.repository / "snapshots" / newer
+        self.damage(snapshot, snapshot.stat().st_size - 20)
+        latest = self.twinport("restore", "latest", "--to", self.here / "out")
+        self.assert_code(latest, 3)
+        self.assertIn(newer, latest.err)
+        self.assertIn("give the name of", latest.err)
+        self.run_ok("restore", older[:8], "--to", self.here / "out")
+
     def test_the_repository_does_not_back_itself_up(self):
         self.environment["TWINPORT_REPO"] = str(self.tree / "repository")
         self.run_ok("repo", "init")
