@@ -17,6 +17,7 @@ namespace repo {
 namespace {
 
 constexpr size_t kSmallObject = 4096;
+constexpr size_t kPiece = 1U << 20;
 
 struct PackDamage {
   std::string what;  ///< "" = none
@@ -28,28 +29,75 @@ PackDamage lost_pack(std::string what) {
   return {.what = std::move(what), .chunks = {}, .is_lost = true};
 }
 
+/// A pack from front to back, a piece at a time, so that no whole pack is in memory.
+class PackPass {
+ public:
+  PackPass(BlobStore& store, const BlobInfo& object, std::string& buffer)
+      : store_(store), object_(object), buffer_(buffer) {}
+
+  /// The next bytes, at most those that are left; they stand until the next call.
+  base::Result<std::string_view> next(uint64_t most) {
+    const uint64_t size = std::min(most, object_.size - at_);
+    buffer_.resize(size);
+    if (auto read = store_.get_range(object_.name, at_, buffer_); !read)
+      return std::unexpected(read.error());
+    at_ += size;
+    hash_.update(buffer_);
+    return buffer_;
+  }
+
+  /// What lies behind all that next() has read so far; next() reads it again.
+  base::Result<std::string> last(uint64_t size) {
+    std::string bytes(std::min(size, object_.size - at_), '\0');
+    if (auto read = store_.get_range(object_.name, object_.size - bytes.size(), bytes); !read)
+      return std::unexpected(read.error());
+    return bytes;
+  }
+
+  /// Reads what is left, and says whether all that was read is what the name says.
+  base::Result<bool> is_named(const model::ChunkId& name) {
+    while (at_ < object_.size) {
+      if (auto piece = next(kPiece); !piece) return std::unexpected(piece.error());
+    }
+    return hash_.finish() == name.bytes;
+  }
+
+ private:
+  BlobStore& store_;
+  const BlobInfo& object_;
+  std::string& buffer_;
+  base::Blake3 hash_;
+  uint64_t at_ = 0;
+};
+
 /// Opens the segments of a pack; those that do not open, or not to what their ids say, are damage.
-void open_segments(std::string_view bytes, const Repository& repository, PackDamage& damage) {
-  const std::string_view header = bytes.substr(0, format::kPackHeaderSize);
+base::Result<PackDamage> open_segments(PackPass& pack, const BlobInfo& object,
+                                       const Repository& repository) {
+  if (object.size < format::kPackHeaderSize + format::kPackTrailerSize)
+    return lost_pack("is too short");
+  const auto first = pack.next(format::kPackHeaderSize);
+  if (!first) return std::unexpected(first.error());
+  const std::string header(*first);
   const auto decoded = format::decode_pack_header(header);
-  if (!decoded) return void(damage = lost_pack(decoded.error().message));
+  if (!decoded) return lost_pack(decoded.error().message);
   if (decoded->repository != repository.config().repository)
-    return void(damage = lost_pack("is of another repository"));
-  if (bytes.size() < format::kPackHeaderSize + format::kPackTrailerSize)
-    return void(damage = lost_pack("is too short"));
-  const auto directory =
-      format::decode_directory_size(bytes.substr(bytes.size() - format::kPackTrailerSize));
-  if (!directory) return void(damage = lost_pack(directory.error().message));
-  const size_t end_size = std::min<size_t>(bytes.size(), *directory + format::kPackTrailerSize);
-  const auto segments =
-      format::decode_pack_end(header, bytes.substr(bytes.size() - end_size), bytes.size());
-  if (!segments) return void(damage = lost_pack(segments.error().message));
+    return lost_pack("is of another repository");
+  const auto trailer = pack.last(format::kPackTrailerSize);
+  if (!trailer) return std::unexpected(trailer.error());
+  const auto directory = format::decode_directory_size(*trailer);
+  if (!directory) return lost_pack(directory.error().message);
+  const auto end = pack.last(uint64_t{*directory} + format::kPackTrailerSize);
+  if (!end) return std::unexpected(end.error());
+  const auto segments = format::decode_pack_end(header, *end, object.size);
+  if (!segments) return lost_pack(segments.error().message);
   Sealer sealer(
       derive_key(repository.keys().data, base::as_text(decoded->salt), "twinport 1 session"));
+  PackDamage damage;
   for (const model::SegmentEntry& segment : *segments) {
-    const std::string_view stored = bytes.substr(segment.offset, segment.stored);
-    const auto contents = base::blake3(stored) == segment.hash
-                              ? open_segment(sealer, header, segment, stored)
+    const auto stored = pack.next(segment.stored);
+    if (!stored) return std::unexpected(stored.error());
+    const auto contents = base::blake3(*stored) == segment.hash
+                              ? open_segment(sealer, header, segment, *stored)
                               : base::fail(base::ErrorKind::kCorrupt, "is damaged");
     for (size_t i = 0; i < segment.chunks.size(); ++i) {
       const model::PackedChunk& chunk = segment.chunks[i];
@@ -61,17 +109,25 @@ void open_segments(std::string_view bytes, const Repository& repository, PackDam
       damage.chunks.push_back(chunk.id);
     }
   }
+  return damage;
 }
 
-PackDamage damage_of_pack(std::string_view bytes, const model::ChunkId& name,
-                          const Repository* repository) {
+/// `repository` is null where no key is at hand.
+base::Result<PackDamage> damage_of_pack(BlobStore& store, const BlobInfo& object,
+                                        const model::ChunkId& name, const Repository* repository,
+                                        std::string& buffer) {
+  PackPass pack(store, object, buffer);
   PackDamage damage;
-  if (base::blake3(bytes) != name.bytes) damage.what = "is damaged: its hash is not its name";
   if (repository != nullptr) {
-    open_segments(bytes, *repository, damage);
-  } else {
-    damage.is_lost = !damage.what.empty();
+    auto opened = open_segments(pack, object, *repository);
+    if (!opened || opened->is_lost) return opened;
+    damage = std::move(*opened);
   }
+  const auto named = pack.is_named(name);
+  if (!named) return std::unexpected(named.error());
+  if (*named) return damage;
+  damage.what = "is damaged: its hash is not its name";
+  damage.is_lost = repository == nullptr;
   return damage;
 }
 
@@ -126,7 +182,7 @@ base::Result<ScrubReport> scrub_packs(BlobStore& store, const Repository* reposi
   std::mutex mutex;
   std::atomic<size_t> next = 0;
   const auto work = [&] {
-    std::string bytes;
+    std::string buffer;
     for (size_t i = next++; i < objects->size(); i = next++) {
       const BlobInfo& object = (*objects)[i];
       const auto name = name_of_object(object.name);
@@ -136,10 +192,9 @@ base::Result<ScrubReport> scrub_packs(BlobStore& store, const Repository* reposi
       } else if (object.size > format::kPackLargest) {
         damage = lost_pack("is larger than any pack");
       } else {
-        bytes.resize(object.size);
-        const auto read = store.get_range(object.name, 0, bytes);
-        if (!read && read.error().kind == base::ErrorKind::kNotFound) continue;
-        damage = read ? damage_of_pack(bytes, *name, repository) : lost_pack(read.error().message);
+        auto found = damage_of_pack(store, object, *name, repository, buffer);
+        if (!found && found.error().kind == base::ErrorKind::kNotFound) continue;
+        damage = found ? std::move(*found) : lost_pack(found.error().message);
       }
       const std::scoped_lock lock(mutex);
       ++report.objects;

@@ -14,6 +14,8 @@ constexpr size_t kSegmentReferencesMost = 32768;
 constexpr size_t kChunkMost = 8U << 20;
 // So much is read ahead while packs are written: a segment is a mebibyte.
 constexpr size_t kWaitingSegments = 6;
+// A pack's directory, of many small chunks.
+constexpr size_t kPackEndExpected = 4U << 20;
 
 size_t kind_number(model::ChunkKind kind) { return kind == model::ChunkKind::kData ? 0 : 1; }
 
@@ -152,13 +154,22 @@ void WriterSession::work() {
 void WriterSession::append(model::ChunkKind kind, SealedSegment sealed) {
   std::optional<OpenPack> full;
   {
-    const std::scoped_lock lock(mutex_);
-    OpenPack& pack = open_pack(kind);
+    std::unique_lock lock(mutex_);
     const size_t target = repository_.config().sizes.pack;
-    if (!pack.segments.empty() && pack.bytes.size() + sealed.bytes.size() > target)
+    // While it waits, another may hand in the full pack.
+    pack_written_.wait(lock, [&] {
+      const OpenPack& pack = open_pack(kind);
+      return pack.segments.empty() || pack.bytes.size() + sealed.bytes.size() <= target ||
+             packs_at_writing_ < packs_at_once();
+    });
+    OpenPack& pack = open_pack(kind);
+    if (!pack.segments.empty() && pack.bytes.size() + sealed.bytes.size() > target) {
       full = std::exchange(pack, {});
+      ++packs_at_writing_;
+    }
     if (pack.segments.empty()) {
-      if (kind == model::ChunkKind::kData) pack.bytes.reserve(target);
+      // Memory that is never used is never given; moving a pack that outgrew its place costs twice.
+      pack.bytes.reserve(target + kPackEndExpected);
       pack.header = headers_[kind_number(kind)];
       pack.bytes += pack.header;
     }
@@ -168,7 +179,15 @@ void WriterSession::append(model::ChunkKind kind, SealedSegment sealed) {
   }
   if (!full) return;
   if (auto written = write_pack(std::move(*full)); !written) set_error(written.error());
+  {
+    const std::scoped_lock lock(mutex_);
+    --packs_at_writing_;
+  }
+  pack_written_.notify_all();
 }
+
+/// So many full packs wait for the disk at a time; the rest of the workers go on with the next one.
+size_t WriterSession::packs_at_once() const { return std::max(1U, options_.workers / 4); }
 
 base::Result<void> WriterSession::write_pack(OpenPack pack) {
   const std::string end = format::encode_pack_end(pack.header, pack.segments);

@@ -71,6 +71,7 @@ class WriterSession {
   void dispatch(model::ChunkKind kind);
   void work();
   void append(model::ChunkKind kind, SealedSegment sealed);
+  [[nodiscard]] size_t packs_at_once() const;
   base::Result<void> write_pack(OpenPack pack);
   void record(const PackOutline& outline);
   void set_error(const base::Error& error);
@@ -94,8 +95,10 @@ class WriterSession {
   mutable std::mutex mutex_;  ///< guards all below
   std::condition_variable job_ready_;
   std::condition_variable job_taken_;
+  std::condition_variable pack_written_;
   std::deque<Job> jobs_;
   size_t jobs_at_work_ = 0;
+  size_t packs_at_writing_ = 0;
   bool ending_ = false;
   std::optional<base::Error> error_;
   uint64_t next_counter_ = 0;
