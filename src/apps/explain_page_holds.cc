@@ -96,7 +96,7 @@ std::string addresses_in_words(const Hold& hold) {
 std::string names_of(const Hold& hold, size_t most) {
   std::vector<std::string> out;
   for (const Program& program : hold.programs) {
-    std::string name = ports::process_in_words(program.process);
+    std::string name = ports::runner_in_words(program.process);
     if (program.pids.size() > 1) {
       name = ports::name_in_words(program.process.command) + " (" +
              ports::counted(program.pids.size(), "process", "processes") + ")";
@@ -300,6 +300,9 @@ void add_program(PageSection& section, const Program& program, bool name_it, int
   if (name_it) section.detail("who", ports::process_in_words(process));
   const bool modified = process.package_check == model::PackageCheck::kModified;
   section.detail("program", program_file(process), modified ? Tone::kBad : Tone::kPlain);
+  if (process.script.kind != model::ScriptKind::kNone) {
+    section.detail("script", ports::script_in_words(process.script) + ", by its command line");
+  }
   if (program.pids.size() > 1) section.detail("pids", pids_in_words(program, most_pids));
   section.detail("user", process.user.empty() ? std::to_string(process.uid)
                                               : ports::name_in_words(process.user));

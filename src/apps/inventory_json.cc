@@ -166,6 +166,8 @@ void write_process(JsonWriter& json, const model::Process& process) {
   write_text(json, "command", process.command);
   write_text(json, "exe", process.exe);
   json.field("exe_deleted", process.exe_deleted).field("exe_elsewhere", process.exe_elsewhere);
+  write_text(json, "script_kind", model::script_kind_name(process.script.kind));
+  write_text(json, "script", process.script.name);
   json.key("uid");
   if (process.gone || process.user.empty()) {
     json.null();

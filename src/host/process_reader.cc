@@ -24,6 +24,7 @@
 #include "format/cgroup_path.h"
 #include "format/passwd.h"
 #include "format/proc_stat.h"
+#include "format/script_argument.h"
 #include "host/cgroup_tree.h"
 #include "host/executable_path.h"
 
@@ -114,6 +115,7 @@ class ProcessReader final : public ports::ProcessSource {
   Look read_stat(int directory);
   bool still_runs(int directory);
   Look read_executable(int directory, model::Process& out);
+  void read_script(int directory, model::Process& out);
   bool is_elsewhere(int directory, const struct stat& file, const model::Process& process) const;
   const Parentage* parentage(int32_t pid);
 
@@ -217,6 +219,29 @@ ProcessReader::Look ProcessReader::read_executable(int directory, model::Process
   return Look::kFine;
 }
 
+// A path counts only where a file is: so neither a rewritten command line nor an option that we do
+// not know makes one up.
+void ProcessReader::read_script(int directory, model::Process& out) {
+  const std::string_view program =
+      std::string_view(out.exe).substr(out.exe.rfind('/') + 1);  // npos + 1 is 0
+  if (!format::is_script_interpreter(program)) return;
+  if (!base::read_file_at(directory, "cmdline", text_, kLongestProcFile)) return;
+  model::Script script = format::find_script_argument(program, text_);
+  if (script.kind == model::ScriptKind::kFile) {
+    const bool absolute = script.name.starts_with('/');
+    const std::string path = (absolute ? "root" : "cwd/") + script.name;
+    struct stat file{};
+    if (::fstatat(directory, path.c_str(), &file, 0) != 0 || !S_ISREG(file.st_mode)) return;
+    if (!absolute) {
+      std::array<char, 4097> folder{};
+      const ssize_t length = ::readlinkat(directory, "cwd", folder.data(), folder.size());
+      if (length <= 0) return;
+      script.name.insert(0, std::string(folder.data(), static_cast<size_t>(length)) + "/");
+    }
+  }
+  out.script = std::move(script);
+}
+
 bool ProcessReader::is_elsewhere(int directory, const struct stat& file,
                                  const model::Process& process) const {
   struct stat other{};
@@ -271,6 +296,7 @@ model::Process ProcessReader::read(int32_t pid, uint64_t start_time_ns) {
     const Look look = read_executable(where, out);
     if (look == Look::kGone) return gone(pid);
     out.details_hidden = look == Look::kHidden;
+    read_script(where, out);
   }
   if (auto cgroup = base::read_file_at(where, "cgroup", text_, kLongestProcFile); cgroup) {
     out.placement = format::parse_cgroup(text_);

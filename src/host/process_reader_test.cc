@@ -234,6 +234,64 @@ TEST(ProcessReader, ShowsTheExecutable) {
   EXPECT_FALSE(process.exe_elsewhere);
 }
 
+/// A shell in `folder`, started with these words, which has run as far as its first `echo` and
+/// waits for more input until it is destroyed.
+class WaitingShell {
+ public:
+  WaitingShell(const std::string& folder, const char* first, const char* second) {
+    std::array<int, 2> input{};
+    std::array<int, 2> output{};
+    if (::pipe2(input.data(), O_CLOEXEC) != 0 || ::pipe2(output.data(), O_CLOEXEC) != 0) abort();
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::chdir(folder.c_str()) != 0 || ::dup2(input[0], 0) != 0 || ::dup2(output[1], 1) != 1)
+        ::_exit(1);
+      ::execl("/bin/sh", "sh", first, second, nullptr);
+      ::_exit(1);
+    }
+    ::close(input[0]);
+    ::close(output[1]);
+    input_ = input[1];
+    char heard = 0;
+    if (::write(input_, "echo\n", 5) != 5 || ::read(output[0], &heard, 1) != 1) abort();
+    ::close(output[0]);
+  }
+  ~WaitingShell() {
+    ::close(input_);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  WaitingShell(const WaitingShell&) = delete;
+  WaitingShell& operator=(const WaitingShell&) = delete;
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+  int input_ = -1;
+};
+
+TEST(ProcessReader, TellsTheScriptOfAnInterpreterOnlyWhereItIsAFile) {
+  std::string folder = ::testing::TempDir() + "script-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  std::ofstream(folder + "/x.sh") << "read line\necho\nread line\n";
+  const auto reader = host::make_process_reader();
+  const auto script_of = [&](const char* first, const char* second) {
+    const WaitingShell shell(folder, first, second);
+    return reader->read(shell.pid(), 0).script;
+  };
+  EXPECT_EQ(script_of("x.sh", nullptr),
+            (model::Script{model::ScriptKind::kFile, folder + "/x.sh"}));
+  EXPECT_EQ(script_of("-c", "read secret; echo; read more"),
+            (model::Script{model::ScriptKind::kInline, ""}));
+  EXPECT_EQ(script_of("-s", "/etc/passwd"), model::Script{}) << "it reads its standard input";
+  {
+    const WaitingShell shell(folder, "x.sh", nullptr);
+    std::filesystem::remove(folder + "/x.sh");
+    EXPECT_EQ(reader->read(shell.pid(), 0).script, model::Script{}) << "no such file any more";
+  }
+  std::filesystem::remove_all(folder);
+}
+
 TEST(ProcessReader, TellsADeletedExecutable) {
   const Scratch scratch;
   const fs::path program = scratch.program("server");

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace model {
@@ -28,6 +29,21 @@ struct Placement {
 
 enum class PackageCheck : uint8_t { kNotAsked, kIntact, kModified, kNoChecksum, kUnreadable };
 
+enum class ScriptKind : uint8_t {
+  kNone,    ///< none was recognised
+  kFile,    ///< `name` is a path
+  kModule,  ///< `name` is a module, or the main class of a Java program
+  kInline,  ///< the code itself stands on the command line; it is not kept, for it may hold secrets
+};
+std::string_view script_kind_name(ScriptKind kind);  ///< JSON word: "file", "module", "inline"
+
+/// What an interpreter runs, as its command line says. A process may write anything there.
+struct Script {
+  ScriptKind kind = ScriptKind::kNone;
+  std::string name;
+  bool operator==(const Script&) const = default;
+};
+
 struct Process {
   int32_t pid = 0;
   int32_t parent_pid = 0;
@@ -41,6 +57,7 @@ struct Process {
   bool exe_replaced = false;   ///< of a deleted one: another file stands at its path now
   bool exe_elsewhere = false;  ///< `exe` names a file of another file tree (container, chroot):
                                ///< the file of that name here, and its package, are not this one
+  Script script;               ///< of an interpreter; a file is there, by its absolute path
   bool is_kernel_thread = false;
   bool details_hidden = false;  ///< exe and others could not be read; rights are missing
   bool gone = false;            ///< it ended (or its pid was used again) before we could read it;

@@ -131,6 +131,18 @@ TEST_F(Explain, AConnectThatIsUnderWayHasItsProgram) {
   EXPECT_EQ(explain(40000).headline.substr(0, 12), "curl (pid 7)");
 }
 
+TEST_F(Explain, AnInterpreterIsNamedWithWhatItsCommandLineSays) {
+  auto& process = world.processes.add(7, "python3");
+  world.sockets.listen(Protocol::kTcp, "0.0.0.0:8000");
+  world.sockets.hold(7, 3);
+  process.script = {model::ScriptKind::kFile, "/srv/app.py"};
+  EXPECT_EQ(explain(8000).headline.substr(0, 46), "python3 running /srv/app.py (pid 7) listens on");
+  world.processes.add(7, "python3").script = {model::ScriptKind::kFile, "/srv/a b\x1b.py"};
+  EXPECT_EQ(explain(8000).headline.substr(0, 26), "python3 running \"/srv/a b\x1b");
+  world.processes.add(7, "python3").script = {model::ScriptKind::kInline, ""};
+  EXPECT_EQ(explain(8000).headline.substr(0, 45), "python3 running code given on its command lin");
+}
+
 TEST_F(Explain, OnlyClosedConnectionsHoldNothing) {
   auto& socket =
       world.sockets.add(Protocol::kTcp, "10.0.0.5:40000", SocketState::kTimeWait, "192.0.2.1:443");

@@ -29,7 +29,7 @@ Holds select(const Explanation& of, const std::function<bool(const Hold&)>& want
 }
 
 std::string program_in_words(const Program& program) {
-  if (program.pids.size() == 1) return process_in_words(program.process);
+  if (program.pids.size() == 1) return runner_in_words(program.process);
   return name_in_words(program.process.command) + " (" +
          counted(program.pids.size(), "process", "processes") + ", first pid " +
          std::to_string(program.process.pid) + ")";

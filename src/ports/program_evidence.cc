@@ -306,7 +306,12 @@ void ProgramScale::weigh_kind() {
   const std::string name = name_in_words(base_name(process_.exe));
   if (is_interpreter(process_.exe)) {
     if (usual_) return;
-    std::string sentence = name + " runs whatever script it is given, and which one is not known";
+    const std::string script = script_in_words(process_.script);
+    std::string sentence =
+        name + " runs whatever script it is given" +
+        (script.empty()
+             ? ", and which one is not known"
+             : "; by its command line, which it could have rewritten, that is " + script);
     if (!may_be_.empty()) {
       sentence += ": software that uses this port runs in it (" +
                   listed_briefly(may_be_, kUsualHoldersNamed) + "), and so does anything else";
@@ -317,7 +322,8 @@ void ProgramScale::weigh_kind() {
                   (port_is_known_ ? "" : ", on a port that we know no software for");
     }
     against("interpreter", exposed() ? Level::kLook : Level::kNoConcern, sentence + ".");
-    step("See which script it runs.", "ps -o args= -p " + pid());
+    step(script.empty() ? "See which script it runs." : "See its whole command line.",
+         "ps -o args= -p " + pid());
   } else if (is_relay(process_.exe) && !usual_) {
     against("relay", exposed() ? Level::kLook : Level::kNoConcern,
             name + " passes data on: who calls this port comes out somewhere else.");

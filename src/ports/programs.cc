@@ -15,7 +15,7 @@ auto looks_of(const Process& process) {
   return std::tie(process.exe, process.command, process.uid, process.placement.unit,
                   process.placement.user_unit, process.placement.container, process.package,
                   process.package_check, process.exe_deleted, process.exe_elsewhere,
-                  process.details_hidden);
+                  process.details_hidden, process.script.kind, process.script.name);
 }
 
 }  // namespace

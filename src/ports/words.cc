@@ -82,6 +82,27 @@ std::string process_in_words(const model::Process& process) {
   return name_in_words(process.command) + " (" + pid + ")";
 }
 
+std::string script_in_words(const model::Script& script) {
+  switch (script.kind) {
+    case model::ScriptKind::kNone:
+      return {};
+    case model::ScriptKind::kFile:
+      return name_in_words(script.name);
+    case model::ScriptKind::kModule:
+      return "module " + name_in_words(script.name);
+    case model::ScriptKind::kInline:
+      return "code given on its command line";
+  }
+  return {};
+}
+
+std::string runner_in_words(const model::Process& process) {
+  const std::string script = script_in_words(process.script);
+  if (script.empty() || process.gone || process.command.empty()) return process_in_words(process);
+  return name_in_words(process.command) + " running " + script + " (pid " +
+         std::to_string(process.pid) + ")";
+}
+
 std::string port_in_words(model::PortRange ports, std::optional<model::Protocol> protocol) {
   std::string out = model::to_string(ports);
   if (protocol) out.append("/").append(model::protocol_name(*protocol));

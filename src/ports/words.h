@@ -45,6 +45,11 @@ std::string spaced(std::string_view name);
 std::string name_in_words(std::string_view name);
 /// "sshd (pid 812)"; a process that ended before it could be read is "pid 812 (ended ...)".
 std::string process_in_words(const model::Process& process);
+/// "/srv/app.py", "module http.server": what an interpreter runs, as its command line says; "" =
+/// not known.
+std::string script_in_words(const model::Script& script);
+/// Both: "python3 running /srv/app.py (pid 7)".
+std::string runner_in_words(const model::Process& process);
 
 /// "1744/tcp", "1744" where no transport is named, "1743-1844/tcp".
 std::string port_in_words(model::PortRange ports, std::optional<model::Protocol> protocol);
