@@ -5,6 +5,8 @@
 
 #include <openssl/evp.h>
 
+#include "base/raw_string.h"
+
 namespace repo {
 namespace {
 
@@ -50,7 +52,7 @@ Sealer::~Sealer() = default;
 
 std::string Sealer::seal(uint64_t counter, std::string_view binding, std::string_view plain) {
   EVP_CIPHER_CTX* context = state_->sealing;
-  std::string out(plain.size() + kTagSize, '\0');
+  std::string out = base::raw_string(plain.size() + kTagSize);
   auto* to = reinterpret_cast<unsigned char*>(out.data());
   int written = 0;
   must(EVP_EncryptInit_ex(context, nullptr, nullptr, nullptr, nonce_of(counter).data()));
@@ -69,7 +71,7 @@ base::Result<std::string> Sealer::open(uint64_t counter, std::string_view bindin
   };
   if (sealed.size() < kTagSize || sealed.size() > INT32_MAX) return refused();
   EVP_CIPHER_CTX* context = state_->opening;
-  std::string out(sealed.size() - kTagSize, '\0');
+  std::string out = base::raw_string(sealed.size() - kTagSize);
   auto* to = reinterpret_cast<unsigned char*>(out.data());
   std::array<unsigned char, kTagSize> tag;
   sealed.copy(reinterpret_cast<char*>(tag.data()), kTagSize, out.size());

@@ -6,6 +6,7 @@
 #include <zstd.h>
 
 #include "base/blake3.h"
+#include "base/raw_string.h"
 #include "format/pack.h"
 
 namespace repo {
@@ -55,7 +56,7 @@ base::Result<SealedSegment> SegmentMaker::seal(std::string_view header, uint64_t
   std::string& plain = state_->plain;
   const size_t table = segment.lengths.size() * sizeof(uint32_t);
   const size_t size = segment.contents.size();
-  plain.resize(table + ZSTD_compressBound(size));
+  base::resize_raw(plain, table + ZSTD_compressBound(size));
   std::memcpy(plain.data(), segment.lengths.data(), table);
   const size_t packed =
       ZSTD_compressCCtx(state_->compressor, plain.data() + table, plain.size() - table,
@@ -116,7 +117,7 @@ base::Result<SegmentContents> open_segment(Sealer& sealer, std::string_view head
     out.bytes = std::move(*plain);
     return out;
   }
-  out.bytes.resize(end);
+  out.bytes = base::raw_string(end);
   const size_t unpacked = ZSTD_decompressDCtx(decompressor(), out.bytes.data(), out.bytes.size(),
                                               body.data(), body.size());
   if (ZSTD_isError(unpacked) != 0 || unpacked != end) return damaged("it does not decompress");
