@@ -104,7 +104,7 @@ int run_backup(const BackupOptions& options, Context& context) {
   request.store_clock_s = [&] { return machine.now_unix_s(); };
   request.on_problem = [&](const std::string& path, const std::string& what) {
     if (stream != nullptr && stream->failure()) return;  // that is told once, at the end
-    context.warn(base::escape_for_terminal(path) + ": " + what);
+    context.warn(base::escape_for_terminal(path) + ": " + base::escape_for_terminal(what));
     problems.push_back({.path = path, .what = what});
   };
   disk::PosixSource files;

@@ -6,6 +6,8 @@
 #include <optional>
 #include <set>
 
+#include "backup/listing_writer.h"
+
 namespace backup {
 namespace {
 
@@ -19,24 +21,21 @@ using model::TreeEntry;
 constexpr size_t kInlinePiecesMost = 1024;
 constexpr size_t kPiecesOfList = 4096;
 
-// Where a long listing is cut depends on names, so that one more entry changes one listing.
-constexpr size_t kListingLeast = 256;
-constexpr size_t kListingMost = 4096;
-constexpr uint64_t kListingCutMask = 511;
-constexpr size_t kListingReferencesMost = 16384;
-constexpr size_t kListingBytesMost = 1U << 20;
-
 constexpr size_t kReadSize = 2U << 20;
+
+// Of a file that is in more pieces than this the largest holes are kept, and the others are data:
+// a list of all would be larger than a listing may be.
+constexpr size_t kHolesMost = 16384;
+
+// A stamp says nothing of what was stored through a mapping since: not before the page was written
+// to the disk, for which Linux takes up to 30 and 5 s. Nor does one of a file system that stamps by
+// the second (or two), or whose server's clock is behind ours. What was changed so shortly before
+// the earlier backup is read again.
+constexpr int64_t kStampsSettleS = 60;
 
 // https://bford.info/cachedir/
 constexpr const char* kCacheTag = "CACHEDIR.TAG";
 constexpr std::string_view kCacheSignature = "Signature: 8a477f597d28d172789f06886806bc55";
-
-uint64_t name_hash(std::string_view name) {  // FNV-1a
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
 
 /// Entries of one directory of the parent snapshot, asked for in ascending order.
 class ParentListing {
@@ -62,49 +61,6 @@ class ParentListing {
   size_t listing_ = 0;
   std::vector<TreeEntry> entries_;
   size_t next_ = 0;
-};
-
-/// Gathers a directory's entries and stores them as listings.
-class ListingWriter {
- public:
-  explicit ListingWriter(repo::WriterSession& session) : session_(session) {}
-
-  base::Result<void> add(TreeEntry entry) {
-    references_ += entry.pieces.size() + entry.listings.size();
-    bytes_ += 64 + entry.name.size() + entry.target.size();
-    for (const model::Attribute& attribute : entry.attributes)
-      bytes_ += attribute.name.size() + attribute.value.size() + 4;
-    const bool cut = name_hash(entry.name) % (kListingCutMask + 1) == 0;
-    entries_.push_back(std::move(entry));
-    if ((cut && entries_.size() >= kListingLeast) || entries_.size() >= kListingMost ||
-        references_ >= kListingReferencesMost || bytes_ >= kListingBytesMost) {
-      return flush();
-    }
-    return {};
-  }
-  base::Result<std::vector<ChunkId>> finish() {
-    if (!entries_.empty()) {
-      if (auto flushed = flush(); !flushed) return std::unexpected(flushed.error());
-    }
-    return std::move(ids_);
-  }
-
- private:
-  base::Result<void> flush() {
-    format::TreeContent content = format::encode_listing(entries_);
-    const auto id = session_.add(ChunkKind::kTree, content.bytes, std::move(content.references));
-    if (!id) return std::unexpected(id.error());
-    ids_.push_back(*id);
-    entries_.clear();
-    references_ = bytes_ = 0;
-    return {};
-  }
-
-  repo::WriterSession& session_;
-  std::vector<TreeEntry> entries_;
-  size_t references_ = 0;
-  size_t bytes_ = 0;
-  std::vector<ChunkId> ids_;
 };
 
 class Walk {
@@ -145,6 +101,7 @@ class Walk {
   base::Result<std::vector<std::string>> names_in(DirectoryReader& directory,
                                                   const TreeEntry& seen);
   std::optional<TreeEntry> problem(const std::string& path, const base::Error& error);
+  void tell_unread(const std::string& path, const Unread& unread);
 
   repo::WriterSession& session_;
   const BackupRequest& request_;
@@ -163,6 +120,16 @@ class Walk {
   std::map<std::pair<uint32_t, uint64_t>, TreeEntry> linked_;
 };
 
+/// At most kHolesMost of them, by place.
+std::vector<model::Hole> largest_holes(std::vector<model::Hole> holes) {
+  if (holes.size() <= kHolesMost) return holes;
+  std::ranges::nth_element(holes, holes.begin() + kHolesMost, std::ranges::greater{},
+                           &model::Hole::length);
+  holes.resize(kHolesMost);
+  std::ranges::sort(holes, {}, &model::Hole::offset);
+  return holes;
+}
+
 std::optional<TreeEntry> Walk::problem(const std::string& path, const base::Error& error) {
   ++counts_.incomplete;
   request_.on_problem(path, error.kind == base::ErrorKind::kNotFound
@@ -171,14 +138,20 @@ std::optional<TreeEntry> Walk::problem(const std::string& path, const base::Erro
   return std::nullopt;
 }
 
+void Walk::tell_unread(const std::string& path, const Unread& unread) {
+  for (const std::string& what : unread) {
+    ++counts_.incomplete;
+    request_.on_problem(path, "is kept without what could not be read of it: " + what);
+  }
+}
+
 bool Walk::is_unchanged(const TreeEntry& seen, const TreeEntry& parent) {
   if (parent.type != FileType::kFile || parent.size != seen.size ||
       parent.modified != seen.modified || parent.changed != seen.changed ||
       parent.inode != seen.inode) {
     return false;
   }
-  // A change in the clock tick in which the file was stamped would not show in its stamp.
-  if (parent.changed >= parent_started_) return false;
+  if (parent.changed.seconds >= parent_started_.seconds - kStampsSettleS) return false;
   // The parent vouches for the content, not for the store's still having it.
   for (const Piece& piece : parent.pieces) {
     if (!session_.has(piece.id)) return false;
@@ -229,7 +202,9 @@ base::Result<std::vector<std::string>> Walk::names_in(DirectoryReader& directory
     ++left_out_.caches;
     names->assign(1, kCacheTag);
   }
+  // A directory that changes while it is read may tell a name twice (POSIX readdir).
   std::ranges::sort(*names);
+  names->erase(std::ranges::unique(*names).begin(), names->end());
   return names;
 }
 
@@ -247,6 +222,7 @@ Walk::MaybeEntry Walk::take(DirectoryReader& directory, const std::string& name,
   if (seen->type == FileType::kFile) return take_file(directory, std::move(*seen), path, parent);
   if (auto completed = directory.complete(*seen); !completed)
     return problem(path, completed.error());
+  tell_unread(path, directory.unread());
   ++counts_.others;
   return std::move(*seen);
 }
@@ -259,11 +235,14 @@ Walk::MaybeEntry Walk::take_directory(DirectoryReader& directory, const TreeEntr
   if (use == DirectoryUse::kLeaveOut) return std::nullopt;
   auto entry = (*opened)->look();
   if (!entry) return problem(path, entry.error());
+  tell_unread(path, (*opened)->unread());
   auto names = use == DirectoryUse::kEnter ? names_in(**opened, seen) : std::vector<std::string>();
   if (!names) return problem(path, names.error());
   const bool known = parent != nullptr && parent->type == FileType::kDirectory;
   ParentListing before(parent_reader_, known ? parent->listings : std::vector<ChunkId>{});
-  ListingWriter listing(session_);
+  ListingWriter listing(session_, [&](const TreeEntry& unfit, const std::string& why) {
+    problem(join_path(path, unfit.name), {base::ErrorKind::kUnsupported, why});
+  });
   for (const std::string& name : *names) {
     auto child = take(**opened, name, join_path(path, name), before.find(name));
     if (!child) return child;
@@ -301,12 +280,16 @@ Walk::MaybeEntry Walk::take_file(DirectoryReader& directory, TreeEntry seen,
     if (!file) return problem(path, file.error());
     auto entry = (*file)->look();
     if (!entry) return problem(path, entry.error());
+    const Unread unread = (*file)->unread();
+    tell_unread(path, unread);
     seen = std::move(*entry);
     if (auto read = read_content(**file, seen, path); !read) {
       // What the session says ends the backup; what the file says, this file.
       if (read.error().kind != base::ErrorKind::kUsage) return std::unexpected(read.error());
       return problem(path, {base::ErrorKind::kIo, read.error().message});
     }
+    // The next backup looks again, and tells it again.
+    if (!unread.empty()) seen.changed = {};
   }
   if (seen.links > 1) linked_[inode] = seen;
   ++counts_.files;
@@ -317,7 +300,7 @@ Walk::MaybeEntry Walk::take_file(DirectoryReader& directory, TreeEntry seen,
 base::Result<void> Walk::read_content(FileReader& file, TreeEntry& entry, const std::string& path) {
   const model::Timestamp modified = entry.modified;
   const model::Timestamp changed = entry.changed;
-  entry.holes = file.holes(entry.size);
+  entry.holes = largest_holes(file.holes(entry.size));
   std::vector<Piece> pieces;
   size_t begin = 0;  // what of the buffer is not cut yet: [begin, end)
   size_t end = 0;
@@ -408,6 +391,11 @@ base::Result<ChunkId> Walk::run(Source& source, model::Snapshot& snapshot) {
     (*root)->name = path;
     roots.push_back(std::move(**root));
   }
+  auto content = encode_what_fits(roots, format::ListingKind::kRoots,
+                                  [&](const TreeEntry& unfit, const std::string& why) {
+                                    problem(unfit.name, {base::ErrorKind::kUnsupported, why});
+                                  });
+  if (!content) return std::unexpected(content.error());
   if (roots.empty()) {
     return base::fail(base::ErrorKind::kPermission,
                       "nothing of what was asked for could be read, so nothing was backed up");
@@ -417,8 +405,7 @@ base::Result<ChunkId> Walk::run(Source& source, model::Snapshot& snapshot) {
   snapshot.others = counts_.others;
   snapshot.data_bytes = counts_.data_bytes;
   snapshot.incomplete = counts_.incomplete;
-  format::TreeContent content = format::encode_listing(roots);
-  return session_.add(ChunkKind::kTree, content.bytes, std::move(content.references));
+  return session_.add(ChunkKind::kTree, content->bytes, std::move(content->references));
 }
 
 /// The newest snapshot of the same source.

@@ -7,6 +7,7 @@
 
 #include "backup/backup.h"
 #include "backup/restore.h"
+#include "testkit/backup_runs.h"
 #include "testkit/failing_store.h"
 #include "testkit/memory_store.h"
 #include "testkit/memory_tree.h"
@@ -14,23 +15,15 @@
 namespace {
 
 using model::FileType;
+using testkit::back_up;
 using testkit::FailingStore;
+using testkit::make_repository;
 using testkit::MemorySource;
 using testkit::MemoryStore;
 using testkit::MemoryTree;
-
-constexpr repo::PassphraseCost kCheap{.memory_kib = 8, .passes = 1};
-constexpr model::ChunkSizes kSmall{
-    .smallest = 4096, .average = 4096, .largest = 8192, .segment = 16384, .pack = 65536};
-
-repo::Credential passphrase() { return {model::SlotKind::kPassphrase, "correct horse"}; }
-
-std::string noise(unsigned seed, size_t size) {
-  std::mt19937 random(seed);
-  std::string out(size, '\0');
-  for (char& byte : out) byte = static_cast<char>(random());
-  return out;
-}
+using testkit::noise;
+using testkit::passphrase;
+using testkit::restore;
 
 /// One of everything: small files, one of many chunks, one with holes, an empty one, links, nodes.
 MemoryTree make_tree() {
@@ -56,46 +49,6 @@ void work_on(MemoryTree& tree, unsigned seed) {
       .seconds = 1000 + seed, .nanoseconds = 0};
   tree.erase("/data/small/7");
   add_node(tree, "/data/new/" + std::to_string(seed), FileType::kFile, noise(seed + 1, 70'000));
-}
-
-base::Result<backup::BackupReport> back_up(repo::BlobStore& store, MemoryTree& tree,
-                                           MemorySource* source = nullptr,
-                                           std::vector<std::string>* problems = nullptr) {
-  auto repository = repo::Repository::open(store, passphrase());
-  if (!repository) return std::unexpected(repository.error());
-  MemorySource plain(tree);
-  backup::BackupRequest request;
-  request.paths = {"/data"};
-  request.host = "host";
-  request.store_clock_s = [] { return 5000; };
-  request.on_problem = [&](const std::string& path, const std::string& what) {
-    if (problems == nullptr) {
-      ADD_FAILURE() << path << " " << what;
-    } else {
-      problems->push_back(path + " " + what);
-    }
-  };
-  return backup::back_up(**repository, source == nullptr ? plain : *source, request);
-}
-
-MemoryTree restore(repo::BlobStore& store, const model::ChunkId& roots) {
-  MemoryTree out;
-  auto repository = repo::Repository::open(store, passphrase());
-  auto reader = repo::ChunkReader::open(**repository);
-  testkit::MemoryTarget target(out);
-  backup::RestoreRequest request;
-  request.roots = roots;
-  request.on_problem = [](const std::string& path, const std::string& what) {
-    ADD_FAILURE() << path << " " << what;
-  };
-  const auto restored = backup::restore(request, **reader, target);
-  if (!restored) ADD_FAILURE() << restored.error().message;
-  return out;
-}
-
-void make_repository(repo::BlobStore& store) {
-  const repo::Credential credential = passphrase();
-  ASSERT_TRUE(repo::Repository::create(store, {&credential}, 1000, kSmall, kCheap));
 }
 
 TEST(Backup, ComesBackAsItWas) {

@@ -17,6 +17,9 @@ namespace backup {
 /// The size of what comes as a stream: it ends where read() says so.
 inline constexpr uint64_t kUnknownSize = std::numeric_limits<uint64_t>::max();
 
+/// What of a file's attributes could not be read, each as a few words that say why.
+using Unread = std::vector<std::string>;
+
 /// An open file.
 class FileReader {
  public:
@@ -27,6 +30,8 @@ class FileReader {
 
   /// Attributes as they are now, with flags and extended attributes, without content.
   virtual base::Result<model::TreeEntry> look() = 0;
+  /// What the last look() could not read; it is not in the entry.
+  virtual Unread unread() { return {}; }
   /// The stamps and size as they are now, for whether something changed meanwhile.
   virtual base::Result<model::TreeEntry> stat() = 0;
   /// Where nothing is allocated, within `size`: ascending, none touches another.
@@ -57,6 +62,8 @@ class DirectoryReader {
   /// Adds to what stat told of something that is neither file nor directory: extended attributes,
   /// a link's target.
   virtual base::Result<void> complete(model::TreeEntry& entry) = 0;
+  /// What the last look() or complete() could not read; it is not in the entry.
+  virtual Unread unread() { return {}; }
   /// Refuses (kNotFound) what is no regular file any more; never follows a link.
   virtual base::Result<std::unique_ptr<FileReader>> open_file(const std::string& name) = 0;
   virtual base::Result<std::unique_ptr<DirectoryReader>> open_directory(

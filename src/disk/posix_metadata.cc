@@ -38,7 +38,7 @@ struct AttributeCalls {
   std::function<ssize_t(const char*, char*, size_t)> get;
 };
 
-base::Result<std::vector<model::Attribute>> read_all(const AttributeCalls& calls) {
+std::vector<model::Attribute> read_all(const AttributeCalls& calls, backup::Unread& unread) {
   std::vector<model::Attribute> out;
   std::string names(1024, '\0');
   ssize_t size = calls.list(names.data(), names.size());
@@ -47,8 +47,9 @@ base::Result<std::vector<model::Attribute>> read_all(const AttributeCalls& calls
     size = calls.list(names.data(), names.size());
   }
   if (size < 0) {
-    if (errno == EOPNOTSUPP) return out;
-    return base::fail_errno("attributes cannot be listed", errno);
+    if (errno != EOPNOTSUPP)
+      unread.push_back(base::fail_errno("its attributes cannot be listed", errno).error().message);
+    return out;
   }
   names.resize(static_cast<size_t>(size));
   std::string value;
@@ -59,7 +60,10 @@ base::Result<std::vector<model::Attribute>> read_all(const AttributeCalls& calls
     const ssize_t length = calls.get(name.c_str(), value.data(), value.size());
     // One that went away meanwhile moves ctime: the next backup looks again.
     if (length < 0 && errno == ENODATA) continue;
-    if (length < 0) return base::fail_errno("attribute " + name + " cannot be read", errno);
+    if (length < 0) {
+      unread.push_back(base::fail_errno("attribute " + name, errno).error().message);
+      continue;
+    }
     out.push_back({name, value.substr(0, static_cast<size_t>(length))});
   }
   std::ranges::sort(out, {}, &model::Attribute::name);
@@ -145,20 +149,24 @@ std::string path_in(int directory_fd, const std::string& name) {
   return "/proc/self/fd/" + std::to_string(directory_fd) + "/" + name;
 }
 
-base::Result<std::vector<model::Attribute>> read_attributes(int fd) {
+std::vector<model::Attribute> read_attributes(int fd, backup::Unread& unread) {
   return read_all({
-      .list = [&](char* out, size_t size) { return ::flistxattr(fd, out, size); },
-      .get = [&](const char* name, char* out,
-                 size_t size) { return ::fgetxattr(fd, name, out, size); },
-  });
+                      .list = [&](char* out, size_t size) { return ::flistxattr(fd, out, size); },
+                      .get = [&](const char* name, char* out,
+                                 size_t size) { return ::fgetxattr(fd, name, out, size); },
+                  },
+                  unread);
 }
 
-base::Result<std::vector<model::Attribute>> read_attributes_of_link(const std::string& path) {
-  return read_all({
-      .list = [&](char* out, size_t size) { return ::llistxattr(path.c_str(), out, size); },
-      .get = [&](const char* name, char* out,
-                 size_t size) { return ::lgetxattr(path.c_str(), name, out, size); },
-  });
+std::vector<model::Attribute> read_attributes_of_link(const std::string& path,
+                                                      backup::Unread& unread) {
+  return read_all(
+      {
+          .list = [&](char* out, size_t size) { return ::llistxattr(path.c_str(), out, size); },
+          .get = [&](const char* name, char* out,
+                     size_t size) { return ::lgetxattr(path.c_str(), name, out, size); },
+      },
+      unread);
 }
 
 uint32_t read_flags(int fd) {

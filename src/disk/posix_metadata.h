@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "backup/source.h"
 #include "backup/target_tree.h"
 #include "base/result.h"
 #include "model/backup_tree.h"
@@ -32,9 +33,11 @@ class OwnerNames {
 /// "/proc/self/fd/DIRECTORY/NAME", for the calls that take no directory.
 std::string path_in(int directory_fd, const std::string& name);
 
-/// Attributes by name; none where the file system keeps none.
-base::Result<std::vector<model::Attribute>> read_attributes(int fd);
-base::Result<std::vector<model::Attribute>> read_attributes_of_link(const std::string& path);
+/// Attributes by name; none where the file system keeps none. What cannot be read is added to
+/// `unread`.
+std::vector<model::Attribute> read_attributes(int fd, backup::Unread& unread);
+std::vector<model::Attribute> read_attributes_of_link(const std::string& path,
+                                                      backup::Unread& unread);
 
 /// Those that a restore can set; 0 where the file system keeps none.
 uint32_t read_flags(int fd);

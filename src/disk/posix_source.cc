@@ -77,12 +77,11 @@ base::Result<TreeEntry> entry_of(int fd, const char* name, PosixSource::Shared& 
   return entry;
 }
 
-base::Result<TreeEntry> look_at_open(int fd, PosixSource::Shared& shared) {
+base::Result<TreeEntry> look_at_open(int fd, PosixSource::Shared& shared, backup::Unread& unread) {
+  unread.clear();
   auto entry = entry_of(fd, "", shared);
   if (!entry) return entry;
-  auto attributes = read_attributes(fd);
-  if (!attributes) return std::unexpected(attributes.error());
-  entry->attributes = std::move(*attributes);
+  entry->attributes = read_attributes(fd, unread);
   entry->flags = read_flags(fd);
   return entry;
 }
@@ -127,7 +126,8 @@ class PosixFile final : public backup::FileReader {
  public:
   PosixFile(base::Fd fd, PosixSource::Shared& shared) : fd_(std::move(fd)), shared_(shared) {}
 
-  base::Result<TreeEntry> look() override { return look_at_open(fd_.get(), shared_); }
+  base::Result<TreeEntry> look() override { return look_at_open(fd_.get(), shared_, unread_); }
+  backup::Unread unread() override { return unread_; }
   base::Result<TreeEntry> stat() override { return entry_of(fd_.get(), "", shared_); }
 
   std::vector<model::Hole> holes(uint64_t size) override {
@@ -167,6 +167,7 @@ class PosixFile final : public backup::FileReader {
  private:
   base::Fd fd_;
   PosixSource::Shared& shared_;
+  backup::Unread unread_;
 };
 
 class PosixDirectory final : public backup::DirectoryReader {
@@ -202,9 +203,8 @@ class PosixDirectory final : public backup::DirectoryReader {
       if (!target) return std::unexpected(target.error());
       entry.target = std::move(*target);
     }
-    auto attributes = read_attributes_of_link(path_in(fd_.get(), entry.name));
-    if (!attributes) return std::unexpected(attributes.error());
-    entry.attributes = std::move(*attributes);
+    unread_.clear();
+    entry.attributes = read_attributes_of_link(path_in(fd_.get(), entry.name), unread_);
     return {};
   }
 
@@ -226,7 +226,8 @@ class PosixDirectory final : public backup::DirectoryReader {
     return std::make_unique<PosixDirectory>(std::move(fd), shared_);
   }
 
-  base::Result<TreeEntry> look() override { return look_at_open(fd_.get(), shared_); }
+  base::Result<TreeEntry> look() override { return look_at_open(fd_.get(), shared_, unread_); }
+  backup::Unread unread() override { return unread_; }
 
   backup::DirectoryUse use() override {
     struct statfs system;
@@ -243,6 +244,7 @@ class PosixDirectory final : public backup::DirectoryReader {
  private:
   base::Fd fd_;
   PosixSource::Shared& shared_;
+  backup::Unread unread_;
 };
 
 }  // namespace

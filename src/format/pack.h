@@ -15,6 +15,7 @@ inline constexpr size_t kPackHeaderSize = 64;
 inline constexpr size_t kPackTrailerSize = 48;
 inline constexpr size_t kPackLargest = 128U << 20;  ///< of what is read
 inline constexpr size_t kSegmentChunksMost = 65535;
+inline constexpr size_t kChunkLargest = 8U << 20;  ///< of its content
 inline constexpr size_t kChunkReferencesMost = 1U << 20;
 
 std::string encode_pack_header(const model::PackHeader& header);

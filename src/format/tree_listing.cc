@@ -18,7 +18,6 @@ namespace {
 
 constexpr uint8_t kListing = 1;
 constexpr uint8_t kPieceList = 2;
-constexpr size_t kNameLongest = 255;
 constexpr size_t kPathLongest = 64U << 10;
 constexpr size_t kOwnerLongest = 256;
 constexpr size_t kAttributeLongest = 64U << 10;  // XATTR_SIZE_MAX

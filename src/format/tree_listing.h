@@ -12,6 +12,9 @@
 
 namespace format {
 
+/// Bytes of a name in a directory, and of an attribute's name.
+inline constexpr size_t kNameLongest = 255;
+
 struct TreeContent {
   std::string bytes;
   std::vector<model::ChunkId> references;

@@ -13,7 +13,6 @@ namespace repo {
 namespace {
 
 constexpr size_t kContentsMost = 16U << 20;
-constexpr size_t kChunkMost = 8U << 20;
 
 std::unexpected<base::Error> damaged(const char* what) {
   return base::fail(base::ErrorKind::kCorrupt, std::string("is a damaged segment: ") + what);
@@ -107,7 +106,8 @@ base::Result<SegmentContents> open_segment(Sealer& sealer, std::string_view head
     uint32_t length;
     std::memcpy(&length, plain->data() + i * sizeof(length), sizeof(length));
     end += length;
-    if (length > kChunkMost || end > kContentsMost) return damaged("its chunks are too large");
+    if (length > format::kChunkLargest || end > kContentsMost)
+      return damaged("its chunks are too large");
     out.ends[i] = static_cast<uint32_t>(end);
   }
   const std::string_view body = std::string_view(*plain).substr(table);

@@ -11,7 +11,6 @@ namespace {
 
 // A segment ends early where its table would grow beyond what readers should hold in memory.
 constexpr size_t kSegmentReferencesMost = 32768;
-constexpr size_t kChunkMost = 8U << 20;
 // So much is read ahead while packs are written: a segment is a mebibyte.
 constexpr size_t kWaitingSegments = 6;
 // A pack's directory, of many small chunks.
@@ -85,7 +84,7 @@ bool WriterSession::has(const model::ChunkId& id) const {
 
 base::Result<model::ChunkId> WriterSession::add(model::ChunkKind kind, std::string_view content,
                                                 std::vector<model::ChunkId> references) {
-  if (content.size() > kChunkMost || references.size() > format::kChunkReferencesMost) {
+  if (content.size() > format::kChunkLargest || references.size() > format::kChunkReferencesMost) {
     return base::fail(base::ErrorKind::kUnsupported,
                       "one directory entry is larger than a repository takes (8 MiB)");
   }

@@ -53,6 +53,9 @@ class MemorySource final : public backup::Source {
   std::function<void(const std::string& path, uint64_t offset)> before_read;
   /// Of directories that are not entered.
   std::map<std::string, backup::DirectoryUse> uses;
+  /// What cannot be read of a path.
+  std::map<std::string, backup::Unread> unread;
+  bool tells_names_twice = false;
   model::Timestamp clock{.seconds = 2000, .nanoseconds = 0};
 
   base::Result<std::unique_ptr<backup::DirectoryReader>> open_parent(
@@ -67,6 +70,10 @@ class MemorySource final : public backup::Source {
     if (found == tree_.end()) return base::fail(base::ErrorKind::kNotFound, "is not there");
     return &found->second;
   }
+  backup::Unread unread_of(const std::string& path) {
+    const auto found = unread.find(path);
+    return found == unread.end() ? backup::Unread{} : found->second;
+  }
   base::Result<model::TreeEntry> look(const std::string& path) {
     const auto node = find(path);
     if (!node) return std::unexpected(node.error());
@@ -80,6 +87,7 @@ class MemorySource final : public backup::Source {
     File(MemorySource& source, std::string path) : source_(source), path_(std::move(path)) {}
     base::Result<model::TreeEntry> look() override { return source_.look(path_); }
     base::Result<model::TreeEntry> stat() override { return source_.look(path_); }
+    backup::Unread unread() override { return source_.unread_of(path_); }
     std::vector<model::Hole> holes(uint64_t) override {
       const auto node = source_.find(path_);
       return node ? (*node)->entry.holes : std::vector<model::Hole>{};
@@ -107,6 +115,10 @@ class MemorySource final : public backup::Source {
         if (path.starts_with(path_ + "/") && path.find('/', path_.size() + 1) == std::string::npos)
           out.push_back(node.entry.name);
       }
+      if (source_.tells_names_twice) {
+        const std::vector<std::string> once = out;
+        out.insert(out.end(), once.begin(), once.end());
+      }
       return out;
     }
     base::Result<model::TreeEntry> stat(const std::string& name) override {
@@ -127,6 +139,7 @@ class MemorySource final : public backup::Source {
       return std::make_unique<Directory>(source_, path_ + "/" + name);
     }
     base::Result<model::TreeEntry> look() override { return source_.look(path_); }
+    backup::Unread unread() override { return source_.unread_of(path_); }
     backup::DirectoryUse use() override {
       const auto other = source_.uses.find(path_);
       return other == source_.uses.end() ? backup::DirectoryUse::kEnter : other->second;
