@@ -65,6 +65,10 @@ base::Result<void> learn_from_timeline(ports::TimelineReader& timeline, model::T
     // tries to talk to a service that is down will try again.
     const bool tried = row.socket.role == model::SocketRole::kConnectFailed;
     if (row.socket.role == model::SocketRole::kIncoming) return;
+    // Who only opened it for another is not expected to hold it.
+    const bool opened_for_another = row.socket.owner_reason == model::kHandedOn &&
+                                    row.socket.role != model::SocketRole::kOutgoing;
+    if (opened_for_another) return;
     if (is_moment(row.socket.role) && !tried) return;
     std::vector<const model::RecordedProcess*> holders;
     if (row.owner) holders.push_back(&*row.owner);

@@ -31,6 +31,11 @@ std::string times_in_words(const RecordedSocket& socket, int64_t recorded_until_
   }
   const int64_t lasted_us = *socket.closed_boot_us - socket.opened_boot_us;
   const std::string closed_at = ports::local_time_text(*socket.closed_us, 6);
+  if (socket.owner_reason == model::kHandedOn) {
+    return out + (socket.close_unseen
+                      ? ", by " + closed_at + " others held it alone"
+                      : ", until it ended at " + closed_at + "; the socket lived on");
+  }
   if (socket.close_unseen) return out + ", found gone at " + closed_at;
   out += socket.role == SocketRole::kConnectFailed ? ", failed " : ", closed ";
   return out + (socket.opened_before ? "at " + closed_at : "after " + lifetime_in_words(lasted_us));

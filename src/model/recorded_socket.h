@@ -58,6 +58,13 @@ enum class OwnerProof : uint8_t {
 
 std::string_view owner_proof_name(OwnerProof proof);  ///< "none", "acted", "held", "inherited"
 
+/// `owner_reason` of a row whose owner is named, where the owner ended, or was found not to hold
+/// the socket any more, and the socket lived on: the row ends there, and another with the same
+/// cookie begins, which says of its owner one of the other two.
+inline constexpr std::string_view kHandedOn = "handed-on";
+inline constexpr std::string_view kTakenOver = "taken-over";
+inline constexpr std::string_view kTakenOverUnseen = "taken-over-unseen";  ///< owner not known
+
 /// A process for ever: (boot, pid, start time) is never used twice.
 struct RecordedProcess {
   int64_t id = 0;     ///< in the store, 0 = not stored yet
@@ -101,6 +108,11 @@ struct RecordedSocket {
   std::vector<int64_t> also_held_by;  ///< other processes whose descriptors an inventory saw
   TrafficTotals totals;
 };
+
+/// Whether the socket was open before, as somebody else's.
+inline bool was_taken_over(const RecordedSocket& socket) {
+  return socket.owner_reason == kTakenOver || socket.owner_reason == kTakenOverUnseen;
+}
 
 /// Whether a length would say nothing of it. A connect may take minutes to fail.
 inline bool has_no_length(const RecordedSocket& socket) {

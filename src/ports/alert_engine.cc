@@ -108,7 +108,10 @@ void AlertEngine::take(const TimelineBatch& batch, const ProcessLookup& process)
   // A process that was looked at only now, or runs another program now, is judged anew.
   for (const model::RecordedProcess& changed : batch.processes) fine_talk_.erase(changed.id);
   for (const model::RecordedSocket& row : batch.opened) take_row(row, true, process);
-  for (const model::RecordedSocket& row : batch.closed) take_row(row, false, process);
+  for (const model::RecordedSocket& row : batch.closed) {
+    // It is still open, as another's: that row is judged.
+    if (row.owner_reason != model::kHandedOn) take_row(row, false, process);
+  }
   for (const auto& [address, scan] : scans_now_) tell_scan(scan);
   scans_now_.clear();
   for (const model::RecordedGap& gap : batch.gaps) take_gap(gap);
@@ -145,6 +148,8 @@ void AlertEngine::take_row(const model::RecordedSocket& row, bool still_open,
     case SocketRole::kListener:
       break;
   }
+  // A look follows that tells whose it is.
+  if (still_open && row.owner_reason == model::kTakenOverUnseen) return;
   std::vector<const model::RecordedProcess*> holders;
   if (const auto* owner = process(row.owner)) holders.push_back(owner);
   for (const int64_t id : row.also_held_by) {

@@ -357,6 +357,11 @@ std::string owner_proof_in_words(const model::RecordedSocket& socket) {
       break;
   }
   const std::string& reason = socket.owner_reason;
+  if (reason == model::kTakenOverUnseen) {
+    return "nobody can be named: who opened it had ended or let it go, and who held it then was "
+           "not "
+           "seen";
+  }
   if (socket.role == SocketRole::kRefused) return "nobody held the port, so the kernel refused";
   if (reason == "kernel") return "the kernel itself opened it; no process holds it";
   if (reason == "older-than-recorder") {

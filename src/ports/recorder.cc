@@ -26,6 +26,9 @@ constexpr uint64_t kKeepExitedNs = 30 * kSecondNs;
 constexpr uint64_t kKeepUnusedNs = 3600 * kSecondNs;
 // An orphaned connection tells of its end when the kernel gives it up, minutes later at most.
 constexpr uint64_t kKeepFoundGoneNs = 600 * kSecondNs;
+// The kernel closes what a process held right after its exit event; with a hundred thousand
+// descriptors that takes a while. What is open after this long has another holder.
+constexpr uint64_t kReleasedWithinNs = kSecondNs;
 constexpr uint64_t kForgetEveryNs = 10 * kSecondNs;
 // Room for a busy machine's batch. It is memory only once it is used, and to grow step by step
 // would use it twice.
@@ -56,6 +59,16 @@ bool is_programs_own(const model::Socket& socket) {
   return socket.cookie != 0 && socket.local.port != 0 && socket.protocol != model::Protocol::kRaw &&
          socket.holding != Holding::kTimeWait && socket.holding != Holding::kHandshake &&
          socket.holding != Holding::kOrphaned;
+}
+
+/// Who holds it is known from the process itself, or from its descriptors.
+bool is_certain(OwnerProof proof) {
+  return proof == OwnerProof::kActed || proof == OwnerProof::kHeld;
+}
+
+/// The reason that goes with a named owner.
+std::string reason_of_named(const RecordedSocket& row) {
+  return std::string(model::was_taken_over(row) ? model::kTakenOver : "");
 }
 
 uint64_t place_of(uint32_t netns, uint16_t port) { return uint64_t{netns} << 16U | port; }
@@ -264,6 +277,8 @@ void Recorder::take_process(const model::ProcessEvent& event) {
   if (event.kind == model::ProcessEventKind::kExit) {
     // Keep it for the sockets that are still to be released, and no longer.
     if (const auto at = known_.find(key); at != known_.end()) {
+      at->second.exited_ns = event.time_ns;
+      if (at->second.stored) exited_.emplace(at->second.process.id, event.time_ns);
       at->second.used_ns = now_.boot_ns - std::min(now_.boot_ns, kKeepUnusedNs - kKeepExitedNs);
     }
     return;
@@ -381,7 +396,7 @@ void Recorder::name_owner(RecordedSocket& row, const model::SocketEvent& event) 
     }
   }
   if (row.proof != OwnerProof::kNone) {
-    row.owner_reason.clear();
+    row.owner_reason = reason_of_named(row);
   } else if (row.owner_reason.empty()) {
     // Nobody notes when a client was made; that it connects shows that it was seen to.
     const bool connects =
@@ -431,6 +446,7 @@ void Recorder::close(const model::SocketEvent& event) {
   if (at == live_.end() && event.local.port == 0) return;  // it never had a port
   RecordedSocket row;
   if (at != live_.end()) {
+    hand_on_to_closer(at->second, event);
     row = std::move(at->second.row);
     live_.erase(at);
   } else {
@@ -488,16 +504,101 @@ void Recorder::add_instant(const model::SocketEvent& event, SocketRole role) {
   batch_.closed.push_back(std::move(row));
 }
 
+const Recorder::Known* Recorder::known_by_id(int64_t id) const {
+  const auto key = keys_by_id_.find(id);
+  if (key == keys_by_id_.end()) return nullptr;
+  const auto at = known_.find(key->second);
+  return at == known_.end() ? nullptr : &at->second;
+}
+
+/// Ends the row with its owner, and goes on with one whose owner is to be found. `unseen`: the
+/// owner let it go at some time before.
+void Recorder::hand_on(Live& live, uint64_t when_ns, bool unseen) {
+  RecordedSocket& row = live.row;
+  RecordedSocket before = row;
+  close_at(before, when_ns);
+  before.close_unseen = unseen;
+  before.owner_reason = model::kHandedOn;
+  row.creator = row.owner;
+  row.owner = 0;
+  row.proof = OwnerProof::kNone;
+  row.owner_reason = model::kTakenOverUnseen;
+  row.opened_before = false;
+  open_at(row, when_ns);
+  // Whom a look has seen sharing it, and who did not end since, holds it still.
+  std::erase_if(row.also_held_by, [&](int64_t id) {
+    const Known* other = known_by_id(id);
+    return unseen || id == row.creator || other == nullptr || other->exited_ns != 0;
+  });
+  if (row.also_held_by.empty()) {
+    heir_unseen_ = true;
+  } else {
+    row.owner = row.also_held_by.front();
+    row.also_held_by.erase(row.also_held_by.begin());
+    row.proof = OwnerProof::kHeld;
+    row.owner_reason = model::kTakenOver;
+  }
+  batch_.closed.push_back(std::move(before));
+  change(live);
+}
+
+/// Of a socket that is closed by another than its owner.
+void Recorder::hand_on_to_closer(Live& live, const model::SocketEvent& event) {
+  RecordedSocket& row = live.row;
+  const Known* owner = known_by_id(row.owner);
+  if (event.actor.pid == 0 || owner == nullptr || !is_certain(row.proof)) return;
+  const ProcessKey closer = key_of(event.actor.pid, event.actor.start_time_ns);
+  if (closer == key_of(owner->process.pid, owner->process.start_time_ns)) return;
+  if (owner->exited_ns != 0 && owner->exited_ns < event.time_ns)
+    return hand_on(live, owner->exited_ns, false);
+  const int64_t other = owner_id(event.actor, true);
+  if (std::ranges::find(row.also_held_by, other) == row.also_held_by.end())
+    row.also_held_by.push_back(other);
+}
+
+void Recorder::hand_on_of_exited() {
+  std::unordered_map<int64_t, uint64_t> due;
+  std::erase_if(exited_, [&](const auto& one) {
+    if (now_.boot_ns < one.second + kReleasedWithinNs) return false;
+    due.insert(one);
+    return true;
+  });
+  if (due.empty()) return;
+  for (auto& [cookie, live] : live_) {
+    if (!is_certain(live.row.proof)) continue;
+    const auto owner = due.find(live.row.owner);
+    if (owner != due.end()) hand_on(live, owner->second, false);
+  }
+}
+
 void Recorder::change(Live& live) {
   if (!std::exchange(live.changed, true)) changed_.push_back(live.row.cookie);
 }
 
 // ---- inventories -----------------------------------------------------------------------------
 
+// A look that does not find the owner among the holders of a socket that was open when it began.
+void Recorder::hand_on_as_seen(Live& live, const model::Inventory& inventory,
+                               const model::Socket& socket, uint64_t begun_ns) {
+  const Known* owner = known_by_id(live.row.owner);
+  if (owner == nullptr || !is_certain(live.row.proof) || live.opened_ns >= begun_ns) return;
+  const ProcessKey key = key_of(owner->process.pid, owner->process.start_time_ns);
+  const auto holders = inventory.owners_of(socket);
+  for (const auto& one : holders) {
+    const model::Process& process = inventory.processes[one.process];
+    if (key_of(process.pid, process.start_time_ns) == key) return;
+  }
+  if (owner->exited_ns != 0 && owner->exited_ns + kReleasedWithinNs < begun_ns) {
+    hand_on(live, owner->exited_ns, false);
+  } else if (owner->exited_ns == 0 && !holders.empty() && inventory.report.complete) {
+    hand_on(live, begun_ns, true);
+  }
+}
+
 void Recorder::name_holders(Live& live, const model::Inventory& inventory,
                             const model::Socket& socket) {
   RecordedSocket& row = live.row;
-  if (row.proof == OwnerProof::kNone && socket.owner_count == 0) {
+  if (row.proof == OwnerProof::kNone && socket.owner_count == 0 && !model::was_taken_over(row)) {
     std::string reason(model::holding_name(socket.holding));
     if (reason != row.owner_reason) change(live);
     row.owner_reason = std::move(reason);
@@ -509,7 +610,7 @@ void Recorder::name_holders(Live& live, const model::Inventory& inventory,
       if (row.owner != 0 && row.owner != id && row.creator == 0) row.creator = row.owner;
       row.owner = id;
       row.proof = OwnerProof::kHeld;
-      row.owner_reason.clear();
+      row.owner_reason = reason_of_named(row);
       change(live);
     } else if (std::ranges::find(row.also_held_by, id) == row.also_held_by.end()) {
       row.also_held_by.push_back(id);
@@ -559,6 +660,7 @@ void Recorder::resync(const model::Inventory& inventory, ClockReading begun) {
       at = live_.emplace(socket.cookie, std::move(live)).first;
       change(at->second);
     }
+    hand_on_as_seen(at->second, inventory, socket, begun.boot_ns);
     name_holders(at->second, inventory, socket);
   }
   for (auto at = live_.begin(); at != live_.end();) {
@@ -577,10 +679,12 @@ void Recorder::resync(const model::Inventory& inventory, ClockReading begun) {
     at = live_.erase(at);
   }
   looking_ = false;
+  heir_unseen_ = false;
   closed_meanwhile_.clear();
 }
 
 TimelineBatch Recorder::flush(bool drained) {
+  hand_on_of_exited();
   for (const uint64_t cookie : changed_) {
     const auto at = live_.find(cookie);
     if (at == live_.end() || !std::exchange(at->second.changed, false)) continue;

@@ -8,6 +8,10 @@
 //   kInherited  only the maker of the socket, or of the listener it came through, is known
 // A closer counts only where nobody acted before: on an accepted connection the process that closes
 // the last descriptor is the one that served it, while the listener's maker may be its parent.
+//
+// No owner outlives its process: the kernel closes what a process holds right after it ends, so a
+// socket that is open a second later was handed on, over fork or to another process. Its row ends
+// with the process, and a new one begins, of whoever is found to hold or to close it.
 #pragma once
 
 #include <array>
@@ -69,6 +73,8 @@ class Recorder {
   void reuse(TimelineBatch written);
   /// About how many rows the next flush has.
   [[nodiscard]] size_t waiting_rows() const { return batch_.closed.size() + changed_.size(); }
+  /// A socket was handed on, and only a look can tell to whom.
+  [[nodiscard]] bool wants_look() const { return heir_unseen_; }
 
   [[nodiscard]] size_t open_sockets() const { return live_.size(); }
   /// A process by the id that rows carry; nullptr when it is not remembered any more.
@@ -93,6 +99,7 @@ class Recorder {
     uint64_t cgroup_id = 0;
     uint64_t parent_start_ns = 0;
     uint64_t used_ns = 0;              // boot time of the last use, for forgetting
+    uint64_t exited_ns = 0;            // boot time; 0 = not that we know
     bool stored = false;               // a row refers to it, so the store must have it
     bool changed = false;              // since the last flush
     bool asked = false;                // the process source has been asked
@@ -120,6 +127,12 @@ class Recorder {
   void add_instant(const model::SocketEvent& event, model::SocketRole role);
   void name_owner(model::RecordedSocket& row, const model::SocketEvent& event);
   void change(Live& live);
+  [[nodiscard]] const Known* known_by_id(int64_t id) const;
+  void hand_on(Live& live, uint64_t when_ns, bool unseen);
+  void hand_on_to_closer(Live& live, const model::SocketEvent& event);
+  void hand_on_of_exited();
+  void hand_on_as_seen(Live& live, const model::Inventory& inventory, const model::Socket& socket,
+                       uint64_t begun_ns);
   void name_holders(Live& live, const model::Inventory& inventory, const model::Socket& socket);
   [[nodiscard]] model::RecordedSocket row_of(const model::Socket& socket, uint64_t seen_ns,
                                              bool incoming) const;
@@ -150,6 +163,9 @@ class Recorder {
   };
   std::array<Recent, 16> recent_;
   std::unordered_map<int64_t, ProcessKey> keys_by_id_;
+  // Owners that ended, until their sockets must be closed.
+  std::unordered_map<int64_t, uint64_t> exited_;
+  bool heir_unseen_ = false;
   TimelineBatch batch_;
 };
 

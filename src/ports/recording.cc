@@ -17,6 +17,10 @@ constexpr uint64_t kReadLossesMs = 100;
 // Losses call for a look, which costs some ten milliseconds; where they go on and on, one a second
 // is what can be afforded.
 constexpr uint64_t kLookAfterLossMs = 1'000;
+// Who got a socket from a process that ended is found by a look: not before that long after the
+// last, and not more than one part of the time.
+constexpr uint64_t kLookForHeirsMs = 2'000;
+constexpr uint64_t kLooksPart = 50;
 // Pieces of retention in one round.
 constexpr int kRetainAtOnce = 4;
 
@@ -99,6 +103,7 @@ base::Result<void> Recording::look() {
   }
   note(drain(Writing::kNever));
   recorder_->resync(*inventory, begun);
+  look_took_ms_ = (parts_.clock().boot_ns - begun.boot_ns) / 1'000'000;
   ++totals_.looks;
   if (observer_) observer_(std::move(*inventory));
   return {};
@@ -166,7 +171,10 @@ base::Result<void> Recording::step() {
   if (is_due(losses_read_.boot_ns, kReadLossesMs)) note_losses();
   if (recorder_) {
     const bool after_loss = look_wanted_ && is_due(looked_ns_, kLookAfterLossMs);
-    if (after_loss || is_due(looked_ns_, options_.look_ms)) note(look());
+    const bool for_heirs =
+        recorder_->wants_look() &&
+        is_due(looked_ns_, std::max(kLookForHeirsMs, kLooksPart * look_took_ms_));
+    if (after_loss || for_heirs || is_due(looked_ns_, options_.look_ms)) note(look());
   }
   if (is_due(flushed_ns_, options_.flush_ms)) {
     flushed_ns_ = now_.boot_ns;

@@ -112,6 +112,7 @@ class Recording {
   uint64_t drained_events_ = 0;
   uint64_t flushed_ns_ = 0;
   uint64_t looked_ns_ = 0;
+  uint64_t look_took_ms_ = 0;
   uint64_t retained_ns_ = 0;
   ClockReading losses_read_;  // taken before the losses were read last
   bool look_wanted_ = false;
