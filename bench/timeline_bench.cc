@@ -427,7 +427,7 @@ class PlainTimeline final : public ports::TimelineWriter {
     sqlite3_close(database_);
   }
   base::Result<Boot> begin_boot(const std::string&, int64_t) override { return Boot{.number = 1}; }
-  base::Result<std::vector<model::RecordedSocket>> open_sockets() override { return {}; }
+  base::Result<ports::LeftOpen> open_sockets() override { return {}; }
   base::Result<bool> retain(const ports::RetentionPolicy&, int64_t) override { return false; }
 
   base::Result<void> write(const ports::TimelineBatch& batch) override {

@@ -25,7 +25,9 @@ constexpr size_t kRowsShown = 8;
 std::string times_in_words(const RecordedSocket& socket, int64_t recorded_until_us) {
   const std::string opened = ports::local_time_text(socket.opened_us, 6);
   if (model::has_no_length(socket)) return opened;
-  std::string out = socket.opened_before ? "since before " + opened : opened;
+  std::string out = socket.opened_before            ? "since before " + opened
+                    : model::was_taken_over(socket) ? "taken over " + opened
+                                                    : opened;
   if (!socket.closed_us) {
     return out + ", still open at " + ports::local_time_text(recorded_until_us, 0);
   }

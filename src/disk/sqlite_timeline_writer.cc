@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 #include <tuple>
 
 #include "ports/timeline_match.h"
@@ -207,21 +208,28 @@ base::Result<ports::TimelineWriter::Boot> SqliteTimelineWriter::begin_boot(
   return begun;
 }
 
-base::Result<std::vector<model::RecordedSocket>> SqliteTimelineWriter::open_sockets() {
+base::Result<ports::LeftOpen> SqliteTimelineWriter::open_sockets() {
   return attempt([&] {
     be_ready();
-    std::vector<model::RecordedSocket> sockets;
+    ports::LeftOpen left;
+    std::set<int64_t> ids;
     Statement rows = database_.prepare(
         "SELECT o.cookie, o.local_port, o.remote_port, o.opened_boot_us, o.remote_address, "
         "o.owner, o.creator, o.also_held_by, o.bytes_sent, o.bytes_received, o.rtt_us, "
         "o.retransmits, " +
         kind_columns("k") + " FROM open_socket o JOIN kind k ON k.id = o.kind ORDER BY o.cookie");
     while (rows.step()) {
-      sockets.push_back(read_open_socket(rows));
-      auto& socket = sockets.back();
+      left.sockets.push_back(read_open_socket(rows));
+      auto& socket = left.sockets.back();
       socket.opened_us = wall_us(clocks_, socket.boot, socket.opened_boot_us);
+      ids.insert({socket.owner, socket.creator});
+      ids.insert(socket.also_held_by.begin(), socket.also_held_by.end());
     }
-    return sockets;
+    Statement find = database_.prepare(kProcessById);
+    for (const int64_t id : ids) {
+      if (auto process = read_process(find, id)) left.processes.push_back(std::move(*process));
+    }
+    return left;
   });
 }
 

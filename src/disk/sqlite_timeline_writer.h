@@ -32,7 +32,7 @@ class SqliteTimelineWriter final : public ports::TimelineWriter {
                                                                   int64_t now_us);
 
   base::Result<Boot> begin_boot(const std::string& boot_id, int64_t boot_time_us) override;
-  base::Result<std::vector<model::RecordedSocket>> open_sockets() override;
+  base::Result<ports::LeftOpen> open_sockets() override;
   base::Result<void> write(const ports::TimelineBatch& batch) override;
   base::Result<bool> retain(const ports::RetentionPolicy& policy, int64_t now_us) override;
 

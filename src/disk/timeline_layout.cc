@@ -75,6 +75,26 @@ Kind read_kind(const Statement& row, int first_column) {
           .owner_reason = std::string(row.text(first_column + 10))};
 }
 
+std::optional<model::RecordedProcess> read_process(Statement& by_id, int64_t id) {
+  by_id.bind(1, id);
+  if (!by_id.step()) return std::nullopt;
+  model::RecordedProcess process;
+  process.id = id;
+  process.boot = static_cast<uint32_t>(by_id.integer(0));
+  process.pid = static_cast<int32_t>(by_id.integer(1));
+  process.start_time_ns = static_cast<uint64_t>(by_id.integer(2));
+  process.parent_pid = static_cast<int32_t>(by_id.integer(3));
+  process.uid = static_cast<uint32_t>(by_id.integer(4));
+  process.user = by_id.text(5);
+  process.command = by_id.text(6);
+  process.exe = by_id.text(7);
+  process.unit = by_id.text(8);
+  process.container = by_id.text(9);
+  process.parent_command = by_id.text(10);
+  by_id.reset();
+  return process;
+}
+
 void bind_address(Statement& statement, int parameter, const model::IpAddress& address) {
   if (address.family == model::Family::kIpv6) {
     statement.bind_blob(parameter, address.bytes);

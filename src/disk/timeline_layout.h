@@ -74,6 +74,13 @@ void apply_kind(const Kind& kind, model::RecordedSocket& socket);
 std::string kind_columns(const std::string& alias);
 Kind read_kind(const Statement& row, int first_column);
 
+/// One process, by its id. read_process() binds and runs it; nothing: it is not there.
+inline constexpr const char* kProcessById =
+    "SELECT p.boot, p.pid, p.start_time_ns, p.parent_pid, g.uid, g.user, g.command, g.exe, "
+    "g.unit, g.container, g.parent_command FROM process p JOIN program g ON g.id = p.program "
+    "WHERE p.id = ?";
+std::optional<model::RecordedProcess> read_process(Statement& by_id, int64_t id);
+
 /// An address in a column: an IPv4 one is a signed 32-bit integer (what `>>` and `&` take apart in
 /// SQL), an IPv6 one a blob of 16 bytes. The address must live until the statement has run.
 void bind_address(Statement& statement, int parameter, const model::IpAddress& address);

@@ -39,10 +39,7 @@ TimelineSearch::TimelineSearch(Database& database, const ports::TimelineQuery& q
       limit_(std::min(query.limit, kMostRows)),
       lookup_([this](int64_t id) { return process(id); }) {
   kind_ = database.prepare("SELECT " + kind_columns("k") + " FROM kind k WHERE k.id = ?");
-  process_ = database.prepare(
-      "SELECT p.boot, p.pid, p.start_time_ns, p.parent_pid, g.uid, g.user, g.command, g.exe, "
-      "g.unit, g.container, g.parent_command FROM process p JOIN program g ON g.id = p.program "
-      "WHERE p.id = ?");
+  process_ = database.prepare(kProcessById);
   ports_ = database.prepare("SELECT ports FROM segment_ports WHERE segment = ?");
 }
 
@@ -279,21 +276,9 @@ const model::RecordedProcess* TimelineSearch::process(int64_t id) {
   }
   if (processes_.size() >= kMostRemembered) processes_.clear();
   model::RecordedProcess& process = processes_[id];
-  process_.bind(1, id);
-  if (!process_.step()) return nullptr;
-  process.id = id;
-  process.boot = static_cast<uint32_t>(process_.integer(0));
-  process.pid = static_cast<int32_t>(process_.integer(1));
-  process.start_time_ns = static_cast<uint64_t>(process_.integer(2));
-  process.parent_pid = static_cast<int32_t>(process_.integer(3));
-  process.uid = static_cast<uint32_t>(process_.integer(4));
-  process.user = process_.text(5);
-  process.command = process_.text(6);
-  process.exe = process_.text(7);
-  process.unit = process_.text(8);
-  process.container = process_.text(9);
-  process.parent_command = process_.text(10);
-  process_.reset();
+  auto found = read_process(process_, id);
+  if (!found) return nullptr;
+  process = std::move(*found);
   return &process;
 }
 

@@ -94,7 +94,7 @@ Recorder::ProcessKey Recorder::key_of(int32_t pid, uint64_t start_time_ns) {
 }
 
 Recorder::Recorder(ProcessSource& processes, TimelineWriter::Boot boot, ClockReading now,
-                   std::vector<RecordedSocket> left_open, int64_t recorded_until_us)
+                   LeftOpen left_open, int64_t recorded_until_us)
     : processes_(processes),
       boot_(boot),
       now_(now),
@@ -105,7 +105,16 @@ Recorder::Recorder(ProcessSource& processes, TimelineWriter::Boot boot, ClockRea
   clock_.add({0, wall_minus_boot_us});
   batch_.clock_steps.push_back({us_of(now.boot_ns), wall_minus_boot_us});
   if (recorded_until_us != 0) add_gap("not-recording", recorded_until_us, now.wall_us, 0);
-  for (auto& row : left_open) {
+  // A process keeps its id, so that nobody is taken for a second holder of what is his.
+  for (model::RecordedProcess& process : left_open.processes) {
+    if (process.boot != boot_.number) continue;
+    Known& one = known_[key_of(process.pid, process.start_time_ns)];
+    keys_by_id_.emplace(process.id, key_of(process.pid, process.start_time_ns));
+    one.process = std::move(process);
+    one.used_ns = now_.boot_ns;
+    one.stored = one.asked = true;
+  }
+  for (auto& row : left_open.sockets) {
     if (row.boot == boot_.number) {
       const uint64_t cookie = row.cookie;
       live_.emplace(cookie, Live{.row = std::move(row)});
@@ -590,8 +599,12 @@ void Recorder::hand_on_as_seen(Live& live, const model::Inventory& inventory,
   }
   if (owner->exited_ns != 0 && owner->exited_ns + kReleasedWithinNs < begun_ns) {
     hand_on(live, owner->exited_ns, false);
-  } else if (owner->exited_ns == 0 && !holders.empty() && inventory.report.complete) {
-    hand_on(live, begun_ns, true);
+  } else if (owner->exited_ns == 0) {
+    // Its end may have been missed: by a recorder that did not run, or with events that were lost.
+    const bool let_go = holders.empty()
+                            ? processes_.read(owner->process.pid, owner->process.start_time_ns).gone
+                            : inventory.report.complete;
+    if (let_go) hand_on(live, begun_ns, true);
   }
 }
 

@@ -39,10 +39,10 @@ struct ClockReading {
 
 class Recorder {
  public:
-  /// `left_open` are the sockets that the store still holds as open from an earlier recorder, which
+  /// `left_open` is what the store still holds as open from an earlier recorder, which
   /// wrote last at `recorded_until_us` (0 = there was none).
   Recorder(ProcessSource& processes, TimelineWriter::Boot boot, ClockReading now,
-           std::vector<model::RecordedSocket> left_open, int64_t recorded_until_us);
+           LeftOpen left_open, int64_t recorded_until_us);
 
   /// Once before each round of take(). A step of the wall clock is noticed here: it goes into the
   /// batch, and where it is large it is a gap of kind "clock-set" too.

@@ -43,7 +43,7 @@ model::SocketEvent event(SocketEventKind kind, uint64_t cookie, uint64_t seconds
 
 class RecorderTest : public testing::Test {
  protected:
-  ports::Recorder make(std::vector<model::RecordedSocket> left_open = {}, int64_t until_us = 0) {
+  ports::Recorder make(ports::LeftOpen left_open = {}, int64_t until_us = 0) {
     return {
         processes_, {.number = 3, .next_process_id = 50}, at(10), std::move(left_open), until_us};
   }
@@ -540,7 +540,7 @@ TEST_F(RecorderTest, GoesOnWithWhatAnEarlierRecorderLeftOpen) {
   same_boot.opened_us = at(2).wall_us;
   model::RecordedSocket earlier_boot = same_boot;
   earlier_boot.boot = 2;
-  auto recorder = make({same_boot, earlier_boot}, at(4).wall_us);
+  auto recorder = make({.sockets = {same_boot, earlier_boot}, .processes = {}}, at(4).wall_us);
   recorder.resync(inventory({socket(5, 22, model::SocketState::kListen)}), at(10));
   const auto batch = recorder.flush();
   ASSERT_EQ(batch.closed.size(), 1U);
@@ -784,6 +784,7 @@ TEST_F(HandedOn, ALookThatFindsOthersAloneEndsTheOwnersRowThere) {
 
 // As a look that was begun before it was opened, or that cannot tell who holds it.
 TEST_F(HandedOn, ALookThatSaysNothingOfHoldersTakesNothingAway) {
+  processes_.add(20, "server");
   auto recorder = make();
   auto opened = event(SocketEventKind::kListening, 1, 9);
   opened.actor = opened.creator = actor(20, "server");
@@ -811,6 +812,44 @@ TEST_F(HandedOn, WhoClosesWhatALivingOwnerOpenedHeldItToo) {
   EXPECT_EQ(recorder.process(batch.closed[0].owner)->pid, 20);
   ASSERT_EQ(batch.closed[0].also_held_by.size(), 1U);
   EXPECT_EQ(recorder.process(batch.closed[0].also_held_by[0])->command, "worker");
+}
+
+// The recorder was started anew: who ended meanwhile holds nothing any more, and who did not is
+// one.
+TEST_F(HandedOn, AcrossARestartAProcessIsTheSameAndAnHeirIsFound) {
+  for (const int32_t holder : {20, 21}) {
+    model::RecordedSocket row;
+    row.cookie = 1;
+    row.boot = 3;
+    row.netns = 7;
+    row.role = SocketRole::kListener;
+    row.local.port = 56744;
+    row.opened_us = at(2).wall_us;
+    row.opened_boot_us = 2'000'000;
+    row.owner = 44;
+    row.proof = OwnerProof::kActed;
+    model::RecordedProcess launcher;
+    launcher.id = 44;
+    launcher.boot = 3;
+    launcher.pid = 20;
+    launcher.start_time_ns = kSecond;
+    auto recorder = make({.sockets = {row}, .processes = {launcher}}, at(4).wall_us);
+    recorder.begin_look();
+    recorder.resync(held_by({holder}), at(10));
+    const auto batch = recorder.flush();
+    if (holder == 20) {
+      EXPECT_TRUE(batch.closed.empty());
+      EXPECT_TRUE(batch.opened.empty()) << "nothing is new";
+      continue;
+    }
+    ASSERT_EQ(batch.closed.size(), 1U);
+    EXPECT_EQ(batch.closed[0].owner, 44);
+    EXPECT_TRUE(batch.closed[0].close_unseen);
+    EXPECT_EQ(batch.closed[0].owner_reason, "handed-on");
+    ASSERT_EQ(batch.opened.size(), 1U);
+    EXPECT_EQ(recorder.process(batch.opened[0].owner)->pid, 21);
+    EXPECT_TRUE(batch.opened[0].also_held_by.empty());
+  }
 }
 
 }  // namespace

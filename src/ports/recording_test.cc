@@ -23,7 +23,7 @@ class ShakyTimeline final : public ports::TimelineWriter {
     ++boots_begun;
     return store->begin_boot(boot_id, boot_time_us);
   }
-  base::Result<std::vector<model::RecordedSocket>> open_sockets() override {
+  base::Result<ports::LeftOpen> open_sockets() override {
     return store->open_sockets();
   }
   base::Result<void> write(const ports::TimelineBatch& batch) override {

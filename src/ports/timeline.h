@@ -41,6 +41,12 @@ struct RetentionPolicy {
   uint64_t size_bytes = uint64_t{4} << 30U;
 };
 
+/// What a recorder that ends leaves open for the next one.
+struct LeftOpen {
+  std::vector<model::RecordedSocket> sockets;
+  std::vector<model::RecordedProcess> processes;  ///< that the sockets refer to
+};
+
 /// One writer; any number of readers in other processes, each with its own TimelineReader.
 class TimelineWriter {
  public:
@@ -63,7 +69,7 @@ class TimelineWriter {
   /// `boot_time_us`: wall time less boot time as the clock stands now.
   virtual base::Result<Boot> begin_boot(const std::string& boot_id, int64_t boot_time_us) = 0;
   /// Sockets that were open when the recorder last wrote, so that it can go on where it stood.
-  virtual base::Result<std::vector<model::RecordedSocket>> open_sockets() = 0;
+  virtual base::Result<LeftOpen> open_sockets() = 0;
   /// Durable once it returns: a crash after it loses nothing of the batch. A failed write changes
   /// nothing and may be tried again with the same batch. kUsage: its boot was not begun. kCorrupt
   /// means that the store was found damaged and was set aside: a fresh one begins with the next

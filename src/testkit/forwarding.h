@@ -29,9 +29,7 @@ class ForwardWriter final : public ports::TimelineWriter {
   base::Result<Boot> begin_boot(const std::string& boot_id, int64_t boot_time_us) override {
     return target_.begin_boot(boot_id, boot_time_us);
   }
-  base::Result<std::vector<model::RecordedSocket>> open_sockets() override {
-    return target_.open_sockets();
-  }
+  base::Result<ports::LeftOpen> open_sockets() override { return target_.open_sockets(); }
   base::Result<void> write(const ports::TimelineBatch& batch) override {
     return target_.write(batch);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -41,10 +42,19 @@ base::Result<ports::TimelineWriter::Boot> MemoryTimeline::begin_boot(const std::
   return boot;
 }
 
-base::Result<std::vector<model::RecordedSocket>> MemoryTimeline::open_sockets() {
-  std::vector<model::RecordedSocket> sockets;
-  for (const auto& [cookie, socket] : open_) sockets.push_back(with_wall_times(socket));
-  return sockets;
+base::Result<ports::LeftOpen> MemoryTimeline::open_sockets() {
+  ports::LeftOpen left;
+  std::set<int64_t> ids;
+  for (const auto& [cookie, socket] : open_) {
+    left.sockets.push_back(with_wall_times(socket));
+    ids.insert({socket.owner, socket.creator});
+    ids.insert(socket.also_held_by.begin(), socket.also_held_by.end());
+  }
+  for (const int64_t id : ids) {
+    if (const auto process = processes_.find(id); process != processes_.end())
+      left.processes.push_back(process->second);
+  }
+  return left;
 }
 
 base::Result<void> MemoryTimeline::write(const ports::TimelineBatch& batch) {

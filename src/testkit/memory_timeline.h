@@ -17,7 +17,7 @@ namespace testkit {
 class MemoryTimeline final : public ports::TimelineWriter, public ports::TimelineReader {
  public:
   base::Result<Boot> begin_boot(const std::string& boot_id, int64_t boot_time_us) override;
-  base::Result<std::vector<model::RecordedSocket>> open_sockets() override;
+  base::Result<ports::LeftOpen> open_sockets() override;
   base::Result<void> write(const ports::TimelineBatch& batch) override;
   /// Age only: memory has no size worth a limit. All that is due goes at once.
   base::Result<bool> retain(const ports::RetentionPolicy& policy, int64_t now_us) override;

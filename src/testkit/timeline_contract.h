@@ -339,8 +339,13 @@ TEST_P(TimelineContract, TheSameBootKeepsItsNumberAndItsOpenSockets) {
   EXPECT_EQ(again.recorded_until_us, kWallUs + 2 * kSecondUs);
   const auto open = world_->writer().open_sockets();
   ASSERT_TRUE(open);
-  ASSERT_EQ(open->size(), 1U);
-  expect_same(open->front(), one.opened[0]);
+  ASSERT_EQ(open->sockets.size(), 1U);
+  expect_same(open->sockets.front(), one.opened[0]);
+  ASSERT_EQ(open->processes.size(), 1U);
+  EXPECT_EQ(open->processes.front().id, 7);
+  EXPECT_EQ(open->processes.front().pid, one.processes[0].pid);
+  EXPECT_EQ(open->processes.front().start_time_ns, one.processes[0].start_time_ns);
+  EXPECT_EQ(open->processes.front().command, one.processes[0].command);
 }
 
 TEST_P(TimelineContract, ABatchOfABootThatWasNotBegunIsRefused) {
