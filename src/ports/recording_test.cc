@@ -23,9 +23,7 @@ class ShakyTimeline final : public ports::TimelineWriter {
     ++boots_begun;
     return store->begin_boot(boot_id, boot_time_us);
   }
-  base::Result<ports::LeftOpen> open_sockets() override {
-    return store->open_sockets();
-  }
+  base::Result<ports::LeftOpen> open_sockets() override { return store->open_sockets(); }
   base::Result<void> write(const ports::TimelineBatch& batch) override {
     if (full) return base::fail(base::ErrorKind::kIo, "write to the timeline: no space left");
     if (std::exchange(damaged, false)) {
