@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   occupy_standard_descriptors();
   // A reader that goes away shows as a failed write, which Output takes as "seen enough".
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that is too large is an error like others
   apps::Output out(STDOUT_FILENO, "standard output");
   apps::Output err(STDERR_FILENO, "standard error");
   apps::Environment environment = apps::Environment::of_process();

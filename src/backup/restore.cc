@@ -137,6 +137,7 @@ class Run {
   base::Result<std::string> write_run(Filling& filling, size_t run);
   Filling* to_help();
 
+  void discard(const std::string& path, TargetFile& file);
   void problem(const std::string& path, const std::string& what);
   void note_unset(const std::string& path, const Unset& unset);
   void count(uint64_t RestoreReport::* counter, uint64_t by = 1) {
@@ -245,8 +246,10 @@ base::Result<std::string> Run::write_run(Filling& filling, size_t run) {
       const uint64_t room = filling.layout.room(place, hole);
       if (room == 0) return "its content is longer than the file was";
       const std::string_view part = data.substr(0, std::min<uint64_t>(room, data.size()));
-      if (const auto written = filling.file.write(place, part); !written)
+      if (const auto written = filling.file.write(place, part); !written) {
+        if (written.error().kind == base::ErrorKind::kUnsupported) return written.error().message;
         return std::unexpected(written.error());
+      }
       at += part.size();
       data.remove_prefix(part.size());
     }
@@ -255,15 +258,25 @@ base::Result<std::string> Run::write_run(Filling& filling, size_t run) {
   return "";
 }
 
+void Run::discard(const std::string& path, TargetFile& file) {
+  if (const auto gone = file.discard(); !gone) {
+    problem(path, "is NOT whole and cannot be removed again (" + gone.error().message +
+                      "): do not use what stands there");
+  }
+}
+
 base::Result<bool> Run::fill(const TreeEntry& entry, const std::string& path, TargetFile& file) {
   const auto written = write_data(entry, path, file);
   if (!written || !*written) {
-    file.discard();
+    discard(path, file);
     return written;
   }
   const auto finished = file.finish(entry);
   if (!finished) {
-    file.discard();
+    const bool is_its_own = finished.error().kind == base::ErrorKind::kUnsupported;
+    if (is_its_own) problem(path, "is left out: " + finished.error().message);
+    discard(path, file);
+    if (is_its_own) return false;
     return std::unexpected(finished.error());
   }
   note_unset(path, *finished);
@@ -304,7 +317,7 @@ void Run::work() {
     job_taken_.notify_one();
     base::Result<bool> done = false;
     if (stopped) {
-      job.file->discard();
+      discard(job.path, *job.file);
     } else {
       done = fill(job.entry, job.path, *job.file);
     }
@@ -455,6 +468,7 @@ Done Run::restore_root(const TreeEntry& root) {
     const auto finished = target_.finish(root);
     if (!finished) return std::unexpected(finished.error());
     note_unset("/", *finished);
+    for (size_t i = 0; i < found_.size(); ++i) found_[i] = found_[i] || request_.paths[i] == "/";
     count(&RestoreReport::directories);
     return {};
   }
@@ -489,6 +503,7 @@ base::Result<RestoreReport> Run::run() {
   end_workers();
   set_flags_of_linked();
   if (error_) return std::unexpected(*error_);
+  if (auto synced = target_.sync(); !synced) return std::unexpected(synced.error());
   if (!found_.empty() && std::ranges::find(found_, true) == found_.end()) {
     return base::fail(base::ErrorKind::kNotFound,
                       "nothing was restored: " + request_.paths.front() +

@@ -32,12 +32,14 @@ class TargetFile {
   TargetFile& operator=(const TargetFile&) = delete;
   virtual ~TargetFile() = default;
 
-  /// All of `bytes`; what is never written stays a hole. Any thread, and several at once.
+  /// All of `bytes`; what is never written stays a hole. Any thread, and several at once. Here and
+  /// in finish(), kUnsupported means that the target cannot hold this file; any other error is the
+  /// target's, and ends the restore.
   virtual base::Result<void> write(uint64_t offset, std::string_view bytes) = 0;
   /// Gives it its size, then all that `entry` says of it.
   virtual base::Result<Unset> finish(const model::TreeEntry& entry) = 0;
   /// Takes its name away again: it could not be restored whole.
-  virtual void discard() = 0;
+  virtual base::Result<void> discard() = 0;
 };
 
 class TargetDirectory {
@@ -64,6 +66,8 @@ class TargetDirectory {
   virtual base::Result<void> set_flags(const LinkTarget& target, uint32_t flags) = 0;
   /// Gives itself all that `entry` says of it; nothing can be made in it afterwards.
   virtual base::Result<Unset> finish(const model::TreeEntry& entry) = 0;
+  /// Returns once all that was made, here and below, is on the disk.
+  virtual base::Result<void> sync() = 0;
 };
 
 }  // namespace backup

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -386,6 +388,63 @@ TEST_F(BackupRestore, WritesOverNothing) {
   const auto target = disk::open_posix_target(to_, true);
   ASSERT_FALSE(target);
   EXPECT_EQ(target.error().kind, base::ErrorKind::kUsage);
+}
+
+TEST_F(BackupRestore, AFileTooLargeForTheTargetIsLeftOutAlone) {
+  write("a", "before it");
+  write("large", noise(1, 3'000'000));
+  {
+    std::ofstream(before("sparse")).close();
+  }
+  std::filesystem::resize_file(before("sparse"), 3'000'000);
+  write("z", "after it");
+  const auto snapshot = back_up().snapshot;
+  rlimit usual{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &usual), 0);
+  const auto handler = signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{.rlim_cur = 1'000'000, .rlim_max = usual.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto report = restore(snapshot.roots);
+  setrlimit(RLIMIT_FSIZE, &usual);
+  signal(SIGXFSZ, handler);
+  EXPECT_EQ(report.files, 2U);
+  EXPECT_EQ(content(after("a")), "before it");
+  EXPECT_EQ(content(after("z")), "after it");
+  EXPECT_FALSE(std::filesystem::exists(after("large")));
+  EXPECT_FALSE(std::filesystem::exists(after("sparse")));
+  EXPECT_EQ(problems_.size(), 2U);
+  for (const std::string& problem : problems_)
+    EXPECT_TRUE(problem.contains("is left out") && problem.contains("File too large")) << problem;
+}
+
+// Its content may turn out to be damaged when the directory has its attributes already.
+TEST_F(BackupRestore, WhatIsDiscardedGoesAlsoFromADirectoryThatIsFinished) {
+  const auto target = disk::open_posix_target(to_, true);
+  ASSERT_TRUE(target);
+  for (const uint32_t flags : {0U, static_cast<uint32_t>(FS_IMMUTABLE_FL)}) {
+    const std::string name = flags == 0 ? "plain" : "immutable";
+    auto directory = (*target)->make_directory(name);
+    auto file = (*directory)->make_file("cut off");
+    ASSERT_TRUE((*file)->write(0, "half"));
+    model::TreeEntry entry;
+    entry.type = model::FileType::kDirectory;
+    entry.mode = 0555;
+    entry.modified = {.seconds = 1'000'000'000, .nanoseconds = 7};
+    entry.flags = flags;
+    ASSERT_TRUE((*directory)->finish(entry));
+    EXPECT_TRUE((*file)->discard());
+    const std::string path = to_ + "/" + name;
+    EXPECT_FALSE(std::filesystem::exists(path + "/cut off")) << name;
+    EXPECT_EQ(status(path).st_mode & 07777, 0555U);
+    EXPECT_EQ(status(path).st_mtim.tv_sec, 1'000'000'000);
+    EXPECT_EQ(status(path).st_mtim.tv_nsec, 7);
+    const base::Fd opened(open(path.c_str(), O_RDONLY | O_DIRECTORY));
+    int now = 0;
+    if (ioctl(opened.get(), FS_IOC_GETFLAGS, &now) == 0)
+      EXPECT_EQ(static_cast<uint32_t>(now) & FS_IMMUTABLE_FL, flags) << name;
+    if (flags != 0) EXPECT_TRUE(set_flags(path, 0));
+  }
+  EXPECT_TRUE((*target)->sync());
 }
 
 }  // namespace

@@ -196,6 +196,7 @@ class MemoryTarget final : public backup::TargetDirectory {
   base::Result<backup::Unset> finish(const model::TreeEntry& entry) override {
     return set(path_, entry);
   }
+  base::Result<void> sync() override { return {}; }
 
  private:
   base::Result<void> make(const std::string& name) {
@@ -230,9 +231,10 @@ class MemoryTarget final : public backup::TargetDirectory {
     base::Result<backup::Unset> finish(const model::TreeEntry& entry) override {
       return MemoryTarget(tree_, mutex_, "").set(path_, entry);
     }
-    void discard() override {
+    base::Result<void> discard() override {
       const std::scoped_lock lock(*mutex_);
       tree_.erase(path_);
+      return {};
     }
 
    private:
