@@ -73,6 +73,8 @@ int run_restore(const RestoreOptions& options, Context& context) {
   };
   const auto report = backup::restore(request, **reader, **target);
   if (!report) return context.fail(report.error());
+  for (const std::string& notice : (*reader)->notices())
+    request.on_problem(opened->store->description(), notice);
   if (context.json) {
     print_report_json(*report, problems, model::to_hex(snapshot->name.text()), context);
   } else {

@@ -427,6 +427,8 @@ base::Result<BackupReport> back_up(repo::Repository& repository, Source& source,
   // The session first: what it holds on to must be held before the parent is read.
   auto session = repo::WriterSession::begin(repository, request.writer);
   if (!session) return std::unexpected(session.error());
+  for (const std::string& notice : (*session)->notices())
+    request.on_problem(repository.store().description(), notice);
   BackupReport report;
   model::Snapshot& snapshot = report.snapshot;
   snapshot.started = source.now();

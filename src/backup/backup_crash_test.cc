@@ -221,8 +221,13 @@ TEST(Backup, LosesNothingAcknowledgedWhateverFails) {
           if (object.snapshot.roots != before->snapshot.roots)
             ASSERT_EQ(restore(store, object.snapshot.roots), second);
         }
-        const auto next = back_up(store, second);
+        std::vector<std::string> told;
+        const auto next = back_up(store, second, nullptr, &told);
         ASSERT_TRUE(next) << next.error().message;
+        // An index that the power failure tore is told of, and nothing else.
+        EXPECT_LE(told.size(), loss == Loss::kTorn ? 1U : 0U);
+        for (const std::string& problem : told)
+          EXPECT_NE(problem.find("indexes/"), std::string::npos) << problem;
         ASSERT_EQ(restore(store, next->snapshot.roots), second);
         // And nothing that came later took anything away.
         ASSERT_EQ(restore(store, before->snapshot.roots), first);

@@ -223,8 +223,16 @@ base::Result<bool> DirectoryStore::put_if_absent(const std::string& name, std::s
 }
 
 base::Result<base::Fd> DirectoryStore::open_for_reading(const std::string& name) const {
-  base::Fd file(openat(root_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  // Nothing that blocks: a fifo under an object's name would hold us for ever.
+  base::Fd file(
+      openat(root_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   if (!file.valid()) return failed("open", name, errno);
+  struct stat status;
+  if (fstat(file.get(), &status) != 0) return failed("look at", name, errno);
+  if (!S_ISREG(status.st_mode)) {
+    return base::fail(base::ErrorKind::kCorrupt, base::escape_for_terminal(path_ + "/" + name) +
+                                                     " is no regular file: it was not read");
+  }
   return file;
 }
 
@@ -273,6 +281,15 @@ base::Result<repo::BlobView> DirectoryStore::map(const std::string& name) {
   if (fstat(file->get(), &status) != 0) return failed("look at", name, errno);
   const auto size = static_cast<size_t>(status.st_size);
   if (size == 0) return repo::BlobView();
+  // A page that cannot be read ends a program that touches it in a mapping; reading says so.
+  std::string piece(std::min(size, kBounceSize), '\0');
+  for (size_t at = 0; at < size;) {
+    const ssize_t got = pread(file->get(), piece.data(), piece.size(), static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed("read", name, errno);
+    if (got == 0) return failed("read", name, EIO);
+    at += static_cast<size_t>(got);
+  }
   void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED, file->get(), 0);
   if (address == MAP_FAILED) return failed("map", name, errno);
   auto mapping = std::make_shared<const Mapping>(address, size);

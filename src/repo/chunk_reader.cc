@@ -10,6 +10,11 @@ namespace {
 
 constexpr size_t kPackOutlinesMost = 48;
 
+bool is_at(const model::SegmentEntry& segment, const ChunkPlace& place, const model::ChunkId& id) {
+  return segment.offset == place.offset && place.ordinal < segment.chunks.size() &&
+         segment.chunks[place.ordinal].id == id;
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<ChunkReader>> ChunkReader::open(const Repository& repository,
@@ -27,12 +32,28 @@ base::Result<std::unique_ptr<ChunkReader>> ChunkReader::open(const Repository& r
 }
 
 base::Result<void> ChunkReader::reload() {
-  auto indexes = IndexSet::load(repository_.store());
+  IndexTrust trust = IndexTrust::kHeader;
+  {
+    const std::scoped_lock lock(mutex_);
+    trust = trust_;
+  }
+  auto indexes = IndexSet::load(repository_.store(), trust);
   if (!indexes) return std::unexpected(indexes.error());
   const std::scoped_lock lock(mutex_);
   indexes_ = std::move(*indexes);
   looked_for_unknown_packs_ = false;
   return {};
+}
+
+std::vector<std::string> ChunkReader::notices() {
+  const std::scoped_lock lock(mutex_);
+  return indexes_.notices();
+}
+
+std::vector<ChunkPlace> ChunkReader::places_of(const model::ChunkId& id) {
+  if (!locate(id)) return {};
+  const std::scoped_lock lock(mutex_);
+  return indexes_.find_all(id);
 }
 
 std::optional<ChunkPlace> ChunkReader::locate(const model::ChunkId& id) {
@@ -100,19 +121,28 @@ void ChunkReader::keep(const Place& place, const std::shared_ptr<const SegmentCo
 }
 
 base::Result<ChunkReader::Opened> ChunkReader::open_segment_of(const model::ChunkId& id,
-                                                               const ChunkPlace& place) {
+                                                               ChunkPlace& place) {
   auto of = pack(place.pack);
   if (!of) return std::unexpected(of.error());
   Opened out{.pack = *of, .entry = nullptr, .contents = nullptr};
   const auto& segments = out.pack->outline.segments;
-  const auto entry =
-      std::ranges::lower_bound(segments, place.offset, {}, &model::SegmentEntry::offset);
+  auto entry = std::ranges::lower_bound(segments, place.offset, {}, &model::SegmentEntry::offset);
   const std::string object = pack_object(place.pack.name);
-  if (entry == segments.end() || entry->offset != place.offset ||
-      place.ordinal >= entry->chunks.size() || entry->chunks[place.ordinal].id != id) {
+  const auto has = [&](const model::SegmentEntry& segment) {
+    return std::ranges::find(segment.chunks, id, &model::PackedChunk::id) != segment.chunks.end();
+  };
+  // The pack's own directory knows better than an index.
+  if (entry == segments.end() || !is_at(*entry, place, id))
+    entry = std::ranges::find_if(segments, has);
+  if (entry == segments.end()) {
     return base::fail(base::ErrorKind::kCorrupt, "the index is wrong: chunk " +
                                                      model::to_hex(id.text()) +
                                                      " is not where it says, in " + object);
+  }
+  place.offset = entry->offset;
+  if (!is_at(*entry, place, id)) {
+    place.ordinal = static_cast<uint16_t>(
+        std::ranges::find(entry->chunks, id, &model::PackedChunk::id) - entry->chunks.begin());
   }
   out.entry = &*entry;
   const Place key(place.pack.name, place.offset);
@@ -138,21 +168,32 @@ base::Result<ChunkReader::Opened> ChunkReader::open_segment_of(const model::Chun
   return out;
 }
 
+base::Result<std::pair<ChunkReader::Opened, ChunkPlace>> ChunkReader::open_anywhere(
+    const model::ChunkId& id, const char* what) {
+  base::Error error{base::ErrorKind::kNotFound, std::string(what) + " " + model::to_hex(id.text()) +
+                                                    " is nowhere in the repository"};
+  for (ChunkPlace& place : places_of(id)) {
+    auto opened = open_segment_of(id, place);
+    if (opened) return std::pair(std::move(*opened), place);
+    error = opened.error();
+  }
+  return std::unexpected(error);
+}
+
 base::Result<std::pair<ChunkReader::Opened, ChunkPlace>> ChunkReader::open(const model::ChunkId& id,
                                                                            const char* what) {
-  for (bool again = false;; again = true) {
-    const auto place = locate(id);
-    if (!place) {
-      return base::fail(
-          base::ErrorKind::kNotFound,
-          std::string(what) + " " + model::to_hex(id.text()) + " is nowhere in the repository");
-    }
-    auto opened = open_segment_of(id, *place);
-    if (opened) return std::pair(std::move(*opened), *place);
-    if (again || opened.error().kind != base::ErrorKind::kNotFound)
-      return std::unexpected(opened.error());
-    if (auto loaded = reload(); !loaded) return std::unexpected(loaded.error());
+  auto opened = open_anywhere(id, what);
+  if (opened) return opened;
+  bool look_again = opened.error().kind == base::ErrorKind::kNotFound && locate(id).has_value();
+  {
+    // Once: after that, what an index says is what was written.
+    const std::scoped_lock lock(mutex_);
+    look_again = look_again || trust_ == IndexTrust::kHeader;
+    trust_ = IndexTrust::kHash;
   }
+  if (!look_again) return opened;
+  if (auto loaded = reload(); !loaded) return std::unexpected(loaded.error());
+  return open_anywhere(id, what);
 }
 
 base::Result<ChunkView> ChunkReader::read(const model::ChunkId& id) {

@@ -45,6 +45,8 @@ class ChunkReader {
   /// kNotFound: nothing in the repository has it. kCorrupt: it is damaged; says where.
   base::Result<ChunkView> read(const model::ChunkId& id);
   base::Result<TreeChunk> read_tree(const model::ChunkId& id);
+  /// What of the indexes was not believed, and why: whole sentences.
+  std::vector<std::string> notices();
   /// Where it should be.
   std::optional<ChunkPlace> locate(const model::ChunkId& id);
 
@@ -64,11 +66,16 @@ class ChunkReader {
     std::shared_ptr<const SegmentContents> contents;
   };
 
-  /// Looks for the chunk again, once, where gc has moved it meanwhile.
+  /// Tries every place that is known of, and looks again where gc has moved the chunk meanwhile or
+  /// an index may be wrong.
   base::Result<std::pair<Opened, ChunkPlace>> open(const model::ChunkId& id, const char* what);
+  base::Result<std::pair<Opened, ChunkPlace>> open_anywhere(const model::ChunkId& id,
+                                                            const char* what);
   base::Result<void> reload();
+  std::vector<ChunkPlace> places_of(const model::ChunkId& id);
   base::Result<std::shared_ptr<const Pack>> pack(const model::PackPlace& place);
-  base::Result<Opened> open_segment_of(const model::ChunkId& id, const ChunkPlace& place);
+  /// Sets `place` right where the pack's directory says otherwise.
+  base::Result<Opened> open_segment_of(const model::ChunkId& id, ChunkPlace& place);
   void keep(const Place& place, const std::shared_ptr<const SegmentContents>& contents);
 
   const Repository& repository_;
@@ -79,6 +86,7 @@ class ChunkReader {
   size_t cache_bytes_;
   std::mutex mutex_;  ///< guards all below, and indexes_
   bool looked_for_unknown_packs_ = false;
+  IndexTrust trust_ = IndexTrust::kHeader;
   std::map<model::ChunkId, std::shared_ptr<const Pack>> packs_;
   std::list<model::ChunkId> pack_uses_;
   std::map<Place, CachedSegment> segments_;

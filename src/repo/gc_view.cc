@@ -61,7 +61,7 @@ base::Result<GcView> look_for_gc(BlobStore& store) {
   auto snapshots = read_clear_snapshots(store);
   if (!snapshots) return std::unexpected(snapshots.error());
   view.snapshots = std::move(*snapshots);
-  auto indexes = IndexSet::load(store, true);
+  auto indexes = IndexSet::load(store, IndexTrust::kHash);
   if (!indexes) return std::unexpected(indexes.error());
   view.indexes = std::move(*indexes);
   // A chunk may be in a pack alone: its writer died before its index, or the index was lost.

@@ -49,50 +49,105 @@ base::Result<PackOutline> read_pack_outline(BlobStore& store, const model::Chunk
   return outline;
 }
 
-base::Result<IndexSet> IndexSet::load(BlobStore& store, bool whole) {
+base::Result<void> compare_with_packs(BlobStore& store, const format::ChunkIndex& index,
+                                      bool whole) {
+  uint64_t entries = 0;
+  uint64_t agreed = 0;
+  std::vector<bool> passed_over(index.pack_count());
+  for (size_t number = 0; number < index.pack_count(); ++number) {
+    const model::PackPlace place = index.pack(number);
+    const auto outline = read_pack_outline(store, place.name, place.size);
+    passed_over[number] = !outline;
+    if (!outline) continue;
+    for (const model::SegmentEntry& segment : outline->segments) {
+      for (size_t i = 0; i < segment.chunks.size(); ++i) {
+        const auto entry = index.find(segment.chunks[i].id);
+        if (!entry) {
+          if (!whole) continue;
+          return base::fail(
+              base::ErrorKind::kCorrupt,
+              "is a wrong index: it leaves out what is in " + pack_object(place.name));
+        }
+        // Another pack may have the chunk too, and the index tells of that one.
+        if (entry->pack == number && entry->offset == segment.offset &&
+            entry->stored == segment.stored && entry->ordinal == i) {
+          ++agreed;
+        }
+      }
+    }
+  }
+  for (size_t i = 0; i < index.size(); ++i) {
+    const uint32_t pack = index.entry(i).pack;
+    if (pack >= passed_over.size() || !passed_over[pack]) ++entries;
+  }
+  if (agreed == entries) return {};
+  return base::fail(
+      base::ErrorKind::kCorrupt,
+      "is a wrong index: " + std::to_string(entries - agreed) + " chunks are not where it says");
+}
+
+base::Result<IndexSet> IndexSet::load(BlobStore& store, IndexTrust trust) {
   // gc may put a new index in the place of others while we list them; then all is looked at again.
   // Should it never end, what is missing here is found in packs, or stored again.
   constexpr int kTries = 5;
   IndexSet set;
   for (int i = 0; i < kTries; ++i) {
     set = IndexSet();
-    const auto steady = load_once(store, whole, set);
+    const auto steady = load_once(store, trust, set);
     if (!steady) return std::unexpected(steady.error());
     if (*steady) break;
   }
   return set;
 }
 
-base::Result<bool> IndexSet::load_once(BlobStore& store, bool whole, IndexSet& set) {
+base::Result<void> IndexSet::load_index(BlobStore& store, const std::string& object,
+                                        IndexTrust trust) {
+  const auto view = store.map(object);
+  if (!view) {
+    // Taken away meanwhile: what was in it is in another by now.
+    if (view.error().kind == base::ErrorKind::kNotFound) return {};
+    notices_.push_back(view.error().message + "; its packs are asked themselves");
+    return {};
+  }
+  auto index = format::ChunkIndex::open(view->bytes());
+  // A bit that flipped is no newer Twinport.
+  const auto name = name_of_object(object);
+  if (!index && index.error().kind == base::ErrorKind::kUnsupported && name &&
+      base::blake3(view->bytes()) == name->bytes) {
+    return base::fail(index.error().kind, object + " " + index.error().message);
+  }
+  base::Result<void> checked;
+  if (index && trust != IndexTrust::kHeader) checked = index->check();
+  if (index && checked && trust == IndexTrust::kPacks)
+    checked = compare_with_packs(store, *index, false);
+  if (!index || !checked) {
+    const bool is_old = index || index.error().kind != base::ErrorKind::kUnsupported;
+    notices_.push_back(object + " " +
+                       (!is_old  ? "is damaged: its hash is not its name"
+                        : !index ? index.error().message
+                                 : checked.error().message));
+    damaged_.push_back(object);
+    return {};
+  }
+  Loaded& loaded = indexes_.emplace_back();
+  loaded.object = object;
+  loaded.view = *view;
+  loaded.index = *index;
+  loaded.first_number = first_added_;
+  if (index->size() > 0) {
+    loaded.first = index->entry(0).id;
+    loaded.last = index->entry(index->size() - 1).id;
+  }
+  first_added_ += index->size();
+  return {};
+}
+
+base::Result<bool> IndexSet::load_once(BlobStore& store, IndexTrust trust, IndexSet& set) {
   const auto objects = store.list("indexes");
   if (!objects) return std::unexpected(objects.error());
   for (const BlobInfo& object : *objects) {
-    auto view = store.map(object.name);
-    if (!view) {
-      // Taken away meanwhile: what was in it is in another by now.
-      if (view.error().kind == base::ErrorKind::kNotFound) continue;
-      return std::unexpected(view.error());
-    }
-    auto index = format::ChunkIndex::open(view->bytes());
-    if (const auto checked = index && whole ? index->check() : base::Result<void>(); !checked)
-      index = std::unexpected(checked.error());
-    if (!index) {
-      if (index.error().kind == base::ErrorKind::kUnsupported)
-        return base::fail(index.error().kind, object.name + " " + index.error().message);
-      set.notices_.push_back(object.name + " " + index.error().message);
-      set.damaged_.push_back(object.name);
-      continue;
-    }
-    Loaded& loaded = set.indexes_.emplace_back();
-    loaded.object = object.name;
-    loaded.view = *view;
-    loaded.index = *index;
-    loaded.first_number = set.first_added_;
-    if (index->size() > 0) {
-      loaded.first = index->entry(0).id;
-      loaded.last = index->entry(index->size() - 1).id;
-    }
-    set.first_added_ += index->size();
+    if (auto loaded = set.load_index(store, object.name, trust); !loaded)
+      return std::unexpected(loaded.error());
   }
   if (auto read = set.load_condemnations(store); !read) return std::unexpected(read.error());
   // Packs after indexes: whatever an index names was there before it.
@@ -183,6 +238,24 @@ std::optional<ChunkPlace> IndexSet::find(const model::ChunkId& id) const {
 std::optional<ChunkPlace> IndexSet::find_anywhere(const model::ChunkId& id) const {
   const auto found = find_number(id, true);
   return found ? std::optional(place(*found)) : std::nullopt;
+}
+
+std::vector<ChunkPlace> IndexSet::find_all(const model::ChunkId& id) const {
+  std::vector<ChunkPlace> good;
+  std::vector<ChunkPlace> condemned;
+  for (const Loaded& loaded : indexes_) {
+    const auto entry = loaded.index.find_number(id);
+    if (!entry) continue;
+    const PackState pack = loaded.packs[loaded.index.entry(*entry).pack];
+    if (pack == PackState::kGone) continue;
+    (pack == PackState::kGood ? good : condemned).push_back(place(loaded.first_number + *entry));
+  }
+  if (const auto found = added_.find(id); found != added_.end()) {
+    const ChunkPlace at = place(first_added_ + found->second);
+    (is_condemned(at.pack.name) ? condemned : good).push_back(at);
+  }
+  good.insert(good.end(), condemned.begin(), condemned.end());
+  return good;
 }
 
 ChunkPlace IndexSet::place(uint64_t number) const {

@@ -44,19 +44,26 @@ struct Condemnation {
   std::vector<model::ChunkId> packs;
 };
 
+/// How much of an index is looked at before it is believed.
+enum class IndexTrust : uint8_t {
+  kHeader,  ///< readers: what they are told wrong they find out when they open it
+  kHash,    ///< who stores less, or removes, by what it says: all of it is read
+  kPacks,   ///< each entry is compared with the directory of its pack as well
+};
+
 class IndexSet {
  public:
-  /// Opens all indexes. One that cannot be opened is left out and told in notices(). What an index
-  /// says of a pack that is not there, or has another size, counts for nothing: a writer stores
-  /// such chunks again.
-  /// `whole`: reads them all and leaves out those whose hash does not fit, for who removes things
-  /// by what they say.
-  static base::Result<IndexSet> load(BlobStore& store, bool whole = false);
+  /// Opens all indexes. One that cannot be opened, or fails what `trust` asks for, is left out and
+  /// told in notices(): its packs are then unknown ones. What an index says of a pack that is not
+  /// there, or has another size, counts for nothing: a writer stores such chunks again.
+  static base::Result<IndexSet> load(BlobStore& store, IndexTrust trust = IndexTrust::kHeader);
 
   /// For writers: in a pack that stays. What is condemned may be gone at any time.
   [[nodiscard]] std::optional<ChunkPlace> find(const model::ChunkId& id) const;
   /// For readers: there rather than in a condemned one, and in that rather than nowhere.
   [[nodiscard]] std::optional<ChunkPlace> find_anywhere(const model::ChunkId& id) const;
+  /// All of them, in the order in which readers should try them.
+  [[nodiscard]] std::vector<ChunkPlace> find_all(const model::ChunkId& id) const;
   void add(const PackOutline& pack);
 
   /// All entries have numbers below numbers(); those of one id may be several.
@@ -89,7 +96,7 @@ class IndexSet {
   [[nodiscard]] std::vector<LoadedIndex> indexes() const;
 
   [[nodiscard]] const std::vector<std::string>& notices() const { return notices_; }
-  /// Objects that were left out.
+  /// Objects that were left out, but for those that could not be read: they may be well.
   [[nodiscard]] const std::vector<std::string>& damaged_indexes() const { return damaged_; }
 
  private:
@@ -110,7 +117,8 @@ class IndexSet {
     uint16_t ordinal = 0;
   };
   /// Whether it is all of one moment: no index came or went meanwhile.
-  static base::Result<bool> load_once(BlobStore& store, bool whole, IndexSet& set);
+  static base::Result<bool> load_once(BlobStore& store, IndexTrust trust, IndexSet& set);
+  base::Result<void> load_index(BlobStore& store, const std::string& object, IndexTrust trust);
   base::Result<void> load_condemnations(BlobStore& store);
   base::Result<void> note_packs(BlobStore& store);
   [[nodiscard]] std::optional<uint64_t> find_number(const model::ChunkId& id,
@@ -128,6 +136,12 @@ class IndexSet {
   std::vector<std::string> notices_;
   std::vector<std::string> damaged_;
 };
+
+/// Whether an index says what the directories of its packs say, and, if it is to be `whole`, all of
+/// it: gc may spread what it knows of a pack over several. Packs that cannot be read are passed
+/// over.
+base::Result<void> compare_with_packs(BlobStore& store, const format::ChunkIndex& index,
+                                      bool whole);
 
 /// The name in "packs/HH/NAME", "indexes/NAME" and the like; nothing where it is not one.
 std::optional<model::ChunkId> name_of_object(std::string_view object);

@@ -187,7 +187,7 @@ base::Result<void> Repairer::packs() {
 
 /// Every pack that no sound index names is written again, so that it survives, and named.
 base::Result<void> Repairer::indexes() {
-  const auto indexes = IndexSet::load(store_, true);
+  const auto indexes = IndexSet::load(store_, IndexTrust::kPacks);
   if (!indexes) return std::unexpected(indexes.error());
   std::vector<PackOutline> outlines;
   std::set<std::string> made_anew;
@@ -230,7 +230,7 @@ base::Result<void> Repairer::indexes() {
 base::Result<void> Repairer::lost_chunks() {
   const auto snapshots = read_clear_snapshots(store_);
   if (!snapshots) return dry_run_ ? base::Result<void>() : std::unexpected(snapshots.error());
-  auto indexes = IndexSet::load(store_, true);
+  auto indexes = IndexSet::load(store_, IndexTrust::kPacks);
   if (!indexes) return std::unexpected(indexes.error());
   std::vector<model::ChunkId> roots;
   for (const StoredSnapshot& snapshot : *snapshots) roots.push_back(snapshot.roots);

@@ -1,6 +1,7 @@
 #include "repo/repository.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_set>
 
 #include "base/random.h"
@@ -27,6 +28,11 @@ base::Error in(const std::string& object, const base::Error& error) {
   return {error.kind, object + " " + error.message};
 }
 
+/// A message that names the object, as those of some stores do already.
+std::string in_object(const std::string& object, const std::string& message) {
+  return message.contains(object) ? message : object + " " + message;
+}
+
 /// All slots of both folders, each once.
 base::Result<std::vector<model::KeySlot>> read_slots(BlobStore& store) {
   std::vector<model::KeySlot> slots;
@@ -38,14 +44,16 @@ base::Result<std::vector<model::KeySlot>> read_slots(BlobStore& store) {
       const auto bytes = store.get(object.name, kSmallObject);
       if (!bytes) continue;
       const auto slot = format::decode_key_slot(*bytes);
-      if (!slot) {
-        if (slot.error().kind == base::ErrorKind::kUnsupported)
-          return std::unexpected(in(object.name, slot.error()));
-        continue;  // the other copy may be good
-      }
-      if (seen.insert(*bytes).second && slots.size() < kSlotsMost) slots.push_back(*slot);
+      // The other copy may be good, and another slot may be the one that opens.
+      if (!slot) continue;
+      if (seen.insert(*bytes).second) slots.push_back(*slot);
     }
   }
+  // What a stranger made dear is tried last.
+  std::ranges::sort(slots, {}, [](const model::KeySlot& slot) {
+    return uint64_t{slot.memory_kib} * slot.passes;
+  });
+  if (slots.size() > kSlotsMost) slots.resize(kSlotsMost);
   return slots;
 }
 
@@ -53,16 +61,20 @@ base::Result<std::vector<model::KeySlot>> read_slots(BlobStore& store) {
 
 base::Result<std::string> read_config(BlobStore& store) {
   base::Error error{base::ErrorKind::kNotFound, ""};
+  std::optional<std::string> newer;
   for (const char* object : {"config", "config-copy"}) {
     auto bytes = store.get(object, kSmallObject);
     if (bytes) {
       const auto config = format::decode_config(*bytes);
-      if (config || config.error().kind == base::ErrorKind::kUnsupported) return bytes;
+      if (config) return bytes;
+      // A bit that flipped is no newer Twinport, so the copy is asked too.
+      if (config.error().kind == base::ErrorKind::kUnsupported && !newer) newer = *bytes;
       error = in(object, config.error());
     } else if (bytes.error().kind != base::ErrorKind::kNotFound) {
       error = bytes.error();
     }
   }
+  if (newer) return *newer;
   if (error.kind == base::ErrorKind::kNotFound) {
     error.message = "there is no repository in " + store.description() +
                     "; make one with `twinport repo init`, or name another place";
@@ -115,16 +127,24 @@ base::Result<std::unique_ptr<Repository>> Repository::open(BlobStore& store,
   const auto slots = read_slots(store);
   if (!slots) return std::unexpected(slots.error());
   size_t tried = 0;
+  std::optional<base::Error> untried;
   for (const model::KeySlot& slot : *slots) {
     if (slot.kind != credential.kind || slot.repository != config->repository) continue;
     ++tried;
     const auto key = unwrap_key(slot, credential);
     if (!key) {
-      if (key.error().kind == base::ErrorKind::kPermission) continue;
-      return std::unexpected(key.error());
+      if (key.error().kind != base::ErrorKind::kPermission && !untried) untried = key.error();
+      continue;
     }
     auto opened = std::make_unique<Repository>(store, *config, *key);
     if (!format::is_genuine_config(*bytes, opened->keys_.config.bytes())) {
+      // Its checksum is right, and anybody can make that; the copy may be genuine.
+      const auto copy = store.get("config-copy", kSmallObject);
+      const auto other = copy
+                             ? format::decode_config(*copy)
+                             : base::Result<model::RepositoryConfig>(std::unexpected(copy.error()));
+      if (other && format::is_genuine_config(*copy, opened->keys_.config.bytes()))
+        return std::make_unique<Repository>(store, *other, *key);
       return base::fail(base::ErrorKind::kCorrupt,
                         "the config of " + store.description() +
                             " was not written by anybody who has its key: somebody changed it");
@@ -133,6 +153,7 @@ base::Result<std::unique_ptr<Repository>> Repository::open(BlobStore& store,
   }
   const bool typed = credential.kind == model::SlotKind::kPassphrase;
   const std::string what = typed ? "passphrase" : "key file";
+  if (untried) return std::unexpected(*untried);
   if (tried == 0) {
     return base::fail(base::ErrorKind::kPermission,
                       store.description() + " has no undamaged key slot for a " + what + "; use " +
@@ -176,18 +197,20 @@ base::Result<SnapshotList> Repository::snapshots() const {
     const auto bytes = store_.get(object.name, format::kSnapshotLargest);
     if (!bytes && bytes.error().kind == base::ErrorKind::kNotFound)
       continue;  // forgotten meanwhile
-    if (!bytes && bytes.error().kind != base::ErrorKind::kCorrupt)
-      return std::unexpected(bytes.error());
     const auto snapshot = bytes ? open_snapshot(*bytes)
                                 : base::Result<model::Snapshot>(std::unexpected(bytes.error()));
     // Each seal is good under any name.
     if (snapshot && name && base::blake3(*bytes) == name->bytes) {
       list.snapshots.push_back({.name = *name, .snapshot = *snapshot});
-    } else if (!snapshot && snapshot.error().kind == base::ErrorKind::kUnsupported) {
-      return std::unexpected(in(object.name, snapshot.error()));
+    } else if (!bytes) {
+      list.damaged.push_back(in_object(object.name, bytes.error().message));
     } else {
+      // A bit that flipped is no newer Twinport; a snapshot of a newer one locks no other away.
+      const bool is_whole = name && base::blake3(*bytes) == name->bytes;
+      const bool is_newer = !snapshot && snapshot.error().kind == base::ErrorKind::kUnsupported;
       list.damaged.push_back(object.name + " " +
-                             (snapshot ? "is not what its name says" : snapshot.error().message));
+                             (snapshot || (is_newer && !is_whole) ? "is not what its name says"
+                                                                  : snapshot.error().message));
     }
   }
   std::ranges::sort(list.snapshots, [](const SnapshotObject& left, const SnapshotObject& right) {

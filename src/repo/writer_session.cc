@@ -24,7 +24,7 @@ base::Result<std::unique_ptr<WriterSession>> WriterSession::begin(Repository& re
                                                                   const WriterOptions& options) {
   auto presence = repository.store().open_session(SessionKind::kWriter);
   if (!presence) return std::unexpected(presence.error());
-  auto indexes = IndexSet::load(repository.store());
+  auto indexes = IndexSet::load(repository.store(), IndexTrust::kHash);
   if (!indexes) return std::unexpected(indexes.error());
   if (auto noted = (*presence)->note(indexes->session_note()); !noted)
     return std::unexpected(noted.error());
@@ -189,6 +189,16 @@ void WriterSession::append(model::ChunkKind kind, SealedSegment sealed) {
 size_t WriterSession::packs_at_once() const { return std::max(1U, options_.workers / 4); }
 
 base::Result<void> WriterSession::write_pack(OpenPack pack) {
+  // It may have waited long for the rest of its pack.
+  for (const model::SegmentEntry& segment : pack.segments) {
+    if (base::blake3(std::string_view(pack.bytes).substr(segment.offset, segment.stored)) ==
+        segment.hash) {
+      continue;
+    }
+    return base::fail(base::ErrorKind::kCorrupt,
+                      "a pack changed in memory before it was written; nothing was committed. This "
+                      "machine's memory or processor makes mistakes");
+  }
   const std::string end = format::encode_pack_end(pack.header, pack.segments);
   pack.bytes += end;
   PackOutline outline;
@@ -253,6 +263,16 @@ base::Result<void> WriterSession::write_index() {
   const std::string bytes = format::encode_chunk_index(packs_, std::move(entries_));
   entries_.clear();
   packs_.clear();
+  // Memory that fails before the hash is made would make a wrong index that nobody can tell.
+  const auto index = format::ChunkIndex::open(bytes);
+  auto right = index ? index->check() : std::unexpected(index.error());
+  if (right) right = compare_with_packs(repository_.store(), *index, true);
+  if (!right) {
+    return base::fail(
+        base::ErrorKind::kCorrupt,
+        "the index that was made " + right.error().message +
+            "; it was not written. This machine's memory or processor makes mistakes");
+  }
   const std::string name = model::to_hex(base::as_text(base::blake3(bytes)));
   return repository_.store().put("indexes/" + name, bytes);
 }
@@ -263,7 +283,7 @@ base::Result<void> WriterSession::look_again(const model::ChunkId& roots) {
   BlobStore& store = repository_.store();
   auto presence = store.open_session(SessionKind::kWriter);
   if (!presence) return std::unexpected(presence.error());
-  const auto indexes = IndexSet::load(store);
+  const auto indexes = IndexSet::load(store, IndexTrust::kHash);
   if (!indexes) return std::unexpected(indexes.error());
   if (auto noted = (*presence)->note(indexes->session_note()); !noted) return noted;
   const auto marks = mark(store, *indexes, {&roots, 1}, {.condemned_too = false});

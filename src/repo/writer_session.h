@@ -47,6 +47,9 @@ class WriterSession {
   /// session was taken for dead, every chunk of the snapshot is looked for again first.
   base::Result<model::ChunkId> commit(model::Snapshot& snapshot);
 
+  /// What of the indexes was not believed, and why: whole sentences.
+  [[nodiscard]] const std::vector<std::string>& notices() const { return indexes_.notices(); }
+
   [[nodiscard]] uint64_t added_bytes() const { return added_bytes_; }  ///< contents, uncompressed
   [[nodiscard]] uint64_t stored_bytes() const;                         ///< of packs
 
