@@ -15,16 +15,15 @@ std::string make_page(std::mt19937_64& random) {
   std::string page(kPageBytes, '\0');
   size_t at = 24;
   const size_t used = kPageBytes * 6 / 10 + random() % (kPageBytes * 4 / 10 - 160);
-  uint32_t key = static_cast<uint32_t>(random());
+  auto key = static_cast<uint32_t>(random());
   std::memcpy(page.data(), &key, sizeof(key));
   while (at < used) {
     ++key;
     char row[160];
-    const int size =
-        std::snprintf(row, sizeof(row), "%u|%llu|%s|%.2f|%016llx|%s;", key,
-                      static_cast<unsigned long long>(1'790'000'000 + key * 7),
-                      kWords[random() % 8].data(), static_cast<double>(random() % 1'000'000) / 100,
-                      static_cast<unsigned long long>(random()), kWords[random() % 8].data());
+    const int size = std::snprintf(
+        row, sizeof(row), "%u|%llu|%s|%.2f|%016llx|%s;", key, 1'790'000'000ULL + uint64_t{key} * 7,
+        kWords[random() % 8].data(), static_cast<double>(random() % 1'000'000) / 100,
+        static_cast<unsigned long long>(random()), kWords[random() % 8].data());
     page.replace(at, static_cast<size_t>(size), row, static_cast<size_t>(size));
     at += static_cast<size_t>(size);
   }

@@ -11,8 +11,6 @@
 
 #include <spawn.h>
 
-extern char** environ;
-
 namespace traffic {
 namespace {
 
@@ -194,7 +192,7 @@ std::string client_program() {
   std::array<char, PATH_MAX> path{};
   const ssize_t length = readlink("/proc/self/exe", path.data(), path.size() - 1);
   zoo::check(static_cast<int>(length), "find the own program");
-  std::string own(path.data(), static_cast<size_t>(length));
+  const std::string own(path.data(), static_cast<size_t>(length));
   return own.substr(0, own.rfind('/') + 1) + "traffic_client";
 }
 

@@ -132,7 +132,7 @@ std::optional<model::PortRange> fallback_range(const DoctorOptions& options,
 ports::Fallback look_for_fallback(model::PortRange range, const model::Inventory& inventory,
                                   const model::PortPolicy& policy, Context& context) {
   std::vector<BindTrial> trials;
-  ports::PortQuery anywhere;
+  const ports::PortQuery anywhere;
   for (uint32_t port = range.first; port <= range.last; ++port) {
     std::ranges::move(try_port(static_cast<uint16_t>(port), anywhere, {}, context.machine()),
                       std::back_inserter(trials));

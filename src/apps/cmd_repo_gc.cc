@@ -40,7 +40,7 @@ void print_report(const repo::GcReport& report, bool dry_run, Context& context) 
     }
   }
   if (report.waiting_packs > 0) {
-    std::string why =
+    const std::string why =
         "Waiting:        " + packs_in_words(report.waiting_packs, report.waiting_bytes) +
         ". Somebody at work began before they were of no use, or a snapshot came "
         "meanwhile; the next run frees them.";

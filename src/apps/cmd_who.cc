@@ -228,7 +228,7 @@ void print_answer(const Answer& answer, Context& context) {
     page.lead.push_back({PageItemKind::kParagraph, "", port.headline, Tone::kStrong});
     if (answer.judged) page.lead.push_back(verdict_paragraph(port.verdict));
     page.sections.push_back(holds_section(port, now, PageLength::kFull));
-    print(std::move(page));
+    print(page);
   }
   // A service's other ports are nobody's question; each one named by its number is.
   const auto unheld = find_unheld(answer);
@@ -237,7 +237,7 @@ void print_answer(const Answer& answer, Context& context) {
     Page page;
     page.lead.push_back(
         {PageItemKind::kParagraph, "", nobody_in_words(answer, unheld), Tone::kStrong});
-    print(std::move(page));
+    print(page);
   }
   if (answer.everything_seen && !answer.unnamed) return;
   if (asks_for_port_zero_alone(answer.query)) return;
@@ -246,7 +246,7 @@ void print_answer(const Answer& answer, Context& context) {
   Page page;
   context.out << "\n";
   page.sections.push_back(std::move(section));
-  print(std::move(page));
+  print(page);
 }
 
 void write_question(base::JsonWriter& json, const PortQuery& query,

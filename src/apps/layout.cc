@@ -51,7 +51,7 @@ std::string wrap_text(std::string_view text, size_t width, std::string_view firs
   bool first = true;
   do {
     std::string_view line = base::take_until(text, '\n');
-    std::string_view indent = first ? first_indent : next_indent;
+    const std::string_view indent = first ? first_indent : next_indent;
     out += indent;
     size_t used = base::display_width(indent);
     bool empty = true;

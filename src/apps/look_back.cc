@@ -14,7 +14,7 @@ base::Result<ports::PastAnswer> look_back(ports::PortQuery port,
   const int64_t now_us = context.machine().clocks().wall_us;
   auto windows = ports::parse_time(at, now_us);
   if (!windows) return std::unexpected(windows.error());
-  ports::PastQuestion question{std::move(port), std::move(peer), std::move(*windows)};
+  ports::PastQuestion question{std::move(port), peer, std::move(*windows)};
   auto timeline = open_timeline(context);
   if (!timeline) {
     if (timeline.error().kind != base::ErrorKind::kNotFound) {

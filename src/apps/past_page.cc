@@ -23,7 +23,7 @@ using ports::TimelineRow;
 constexpr size_t kRowsShown = 8;
 
 std::string times_in_words(const RecordedSocket& socket, int64_t recorded_until_us) {
-  const std::string opened = ports::local_time_text(socket.opened_us, 6);
+  std::string opened = ports::local_time_text(socket.opened_us, 6);
   if (model::has_no_length(socket)) return opened;
   std::string out = socket.opened_before            ? "since before " + opened
                     : model::was_taken_over(socket) ? "taken over " + opened

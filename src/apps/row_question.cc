@@ -16,7 +16,7 @@ base::Result<RowQuestion> read_rows(const RowOptions& options, Context& context)
     if ((*peer)->port != 0) out.query.remote_port = (*peer)->port;
   }
   if (const auto pid = base::parse_number<int32_t>(options.process); pid && *pid > 0) {
-    out.query.pid = *pid;
+    out.query.pid = pid;
   } else {
     out.query.command = options.process;
   }

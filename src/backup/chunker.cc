@@ -7,8 +7,10 @@
 namespace backup {
 namespace {
 
-/// The `bits` highest.
-uint64_t highest(unsigned bits) { return bits == 0 ? 0 : ~uint64_t{0} << (64 - bits); }
+/// The `bits` highest, 64 at most.
+uint64_t highest(unsigned bits) {
+  return bits == 0 ? 0 : ~uint64_t{0} << (64 - std::min(bits, 64U));
+}
 
 std::array<uint64_t, 256> make_table(const base::Key256& key) {
   base::Blake3 stream(key);

@@ -33,7 +33,6 @@ using testkit::closed;
 using testkit::connection;
 using testkit::FaultVfs;
 using testkit::kHourUs;
-using testkit::kSecondUs;
 using testkit::kWallUs;
 
 // Batch N of a recorder that works for ever: some sockets live within it, some are left open for

@@ -191,12 +191,14 @@ base::Result<void> IgnoreRules::compile_class(std::string_view pattern, size_t& 
     }
     if (pattern[at] == '-' && before && at + 1 < pattern.size() && pattern[at + 1] != ']') {
       ++at;
-      if (pattern[at] == '\\' && ++at >= pattern.size()) return unfinished();
+      if (pattern[at] == '\\') ++at;
+      if (at >= pattern.size()) return unfinished();
       add_range(set, *before, index_of(pattern[at]));
       before.reset();
       continue;
     }
-    if (pattern[at] == '\\' && ++at >= pattern.size()) return unfinished();
+    if (pattern[at] == '\\') ++at;
+    if (at >= pattern.size()) return unfinished();
     before = index_of(pattern[at]);
     set.set(*before);
   }

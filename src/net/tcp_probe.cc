@@ -214,7 +214,7 @@ model::PeerProbe probe_peer(const std::string& host, std::span<const uint16_t> p
     }
   }
   finish(attempts, start, start + limit);
-  for (Attempt& attempt : attempts) out.probes.push_back(attempt.probe);
+  for (const Attempt& attempt : attempts) out.probes.push_back(attempt.probe);
   return out;
 }
 

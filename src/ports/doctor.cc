@@ -332,7 +332,7 @@ class Doctor {
         if (probe.to.port != port) continue;
         if (best == nullptr || probe.outcome < best->outcome) best = &probe;
       }
-      if (best->outcome != ProbeOutcome::kOpen) {
+      if (best != nullptr && best->outcome != ProbeOutcome::kOpen) {
         find(peer_finding(best->outcome), port, probe_in_words(*best), peer_remedy(host, *best));
       }
     }

@@ -13,7 +13,6 @@ namespace ports {
 namespace {
 
 using model::Protocol;
-using model::SocketState;
 using testkit::kSecondUs;
 using testkit::SmallWorld;
 

@@ -12,7 +12,7 @@ namespace testkit {
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    for (std::filesystem::path parent : {"/dev/shm", "/tmp"}) {
+    for (const std::filesystem::path parent : {"/dev/shm", "/tmp"}) {
       std::string pattern = parent / "twinport-test-XXXXXX";
       if (mkdtemp(pattern.data()) == nullptr) continue;
       path_ = pattern;
