@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -63,10 +64,24 @@ Result<std::string> read_link_at(int directory_fd, const char* path) {
   return std::string(target.data(), static_cast<size_t>(length));
 }
 
+Result<void> sync_parent_directory(const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  const size_t slash = end == std::string::npos ? 0 : path.rfind('/', end);
+  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const Fd directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // A directory that may not be read cannot be synced by us.
+  if (!directory.valid() && errno == EACCES) return {};
+  if (!directory.valid() || ::fsync(directory.get()) != 0)
+    return fail_errno("sync directory " + parent, errno);
+  return {};
+}
+
 Result<void> make_directories(const std::string& path) {
   for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
-    if (!part.empty() && ::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
+    if (!part.empty() && ::mkdir(part.c_str(), 0700) == 0) {
+      if (auto synced = sync_parent_directory(part); !synced) return synced;
+    } else if (!part.empty() && errno != EEXIST) {
       return fail_errno("make directory " + part, errno);
     }
     if (end == std::string::npos) break;

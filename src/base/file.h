@@ -23,7 +23,11 @@ Result<std::string> read_link_at(int directory_fd, const char* path);
 /// any failure the old content stays and the temporary is removed. Mode of a new file: 0600.
 Result<void> replace_file(const std::string& path, std::string_view content);
 
-/// Makes a directory and its missing parents, mode 0700. An existing directory is success.
+/// Makes an entry that was made at `path` survive a power failure.
+Result<void> sync_parent_directory(const std::string& path);
+
+/// Makes a directory and its missing parents, mode 0700, synced where that can be. An existing
+/// directory is success.
 Result<void> make_directories(const std::string& path);
 
 }  // namespace base

@@ -127,12 +127,8 @@ base::Result<void> DirectoryStore::make_parent(const std::string& name) {
   const std::string parent = parent_of(name);
   for (size_t slash = parent.find('/');; slash = parent.find('/', slash + 1)) {
     const std::string part = parent.substr(0, slash);
-    if (mkdirat(root_.get(), part.c_str(), 0700) == 0) {
-      const std::scoped_lock lock(mutex_);
-      unsynced_.insert(parent_of(part));
-    } else if (errno != EEXIST) {
+    if (mkdirat(root_.get(), part.c_str(), 0700) != 0 && errno != EEXIST)
       return failed("make", part, errno);
-    }
     if (slash == std::string::npos) return {};
   }
 }
@@ -192,8 +188,7 @@ base::Result<void> DirectoryStore::put(const std::string& name, std::string_view
     unlinkat(root_.get(), incoming->name.c_str(), 0);
     return made;
   }
-  const std::scoped_lock lock(mutex_);
-  unsynced_.insert(parent_of(name));
+  note_change(name);
   return {};
 }
 
@@ -217,8 +212,7 @@ base::Result<bool> DirectoryStore::put_if_absent(const std::string& name, std::s
   }
   if (error == EEXIST) return false;
   if (error != 0) return failed("make", name, error);
-  const std::scoped_lock lock(mutex_);
-  unsynced_.insert(parent_of(name));
+  note_change(name);
   return true;
 }
 
@@ -332,8 +326,21 @@ base::Result<std::vector<repo::BlobInfo>> DirectoryStore::list(const std::string
 base::Result<void> DirectoryStore::remove(const std::string& name) {
   if (unlinkat(root_.get(), name.c_str(), 0) != 0 && errno != ENOENT)
     return failed("remove", name, errno);
+  note_change(name);
+  return {};
+}
+
+void DirectoryStore::note_change(const std::string& name) {
   const std::scoped_lock lock(mutex_);
-  unsynced_.insert(parent_of(name));
+  for (std::string at = name; at != ".";) {
+    at = parent_of(at);
+    unsynced_.insert(at);
+  }
+}
+
+/// Its content was synced before it got its name; only the name may be lost.
+base::Result<void> DirectoryStore::keep(const std::string& name) {
+  note_change(name);
   return {};
 }
 
@@ -344,11 +351,16 @@ base::Result<void> DirectoryStore::barrier() {
     directories = std::exchange(unsynced_, {});
   }
   // These always: what another writer renamed into them just now may be what we build upon.
-  for (const char* folder : {"indexes", "snapshots"}) directories.insert(folder);
+  for (const char* folder : {"indexes", "snapshots", "packs"}) directories.insert(folder);
   for (const std::string& name : directories) {
     const base::Fd directory(openat(root_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory.valid() && errno == ENOENT) continue;
-    if (!directory.valid() || fsync(directory.get()) != 0) return failed("sync", name, errno);
+    if (directory.valid() && fsync(directory.get()) == 0) continue;
+    const int error = errno;
+    // None of them is known to be safe: the next barrier begins anew.
+    const std::scoped_lock lock(mutex_);
+    unsynced_.merge(directories);
+    return failed("sync", name, error);
   }
   return {};
 }

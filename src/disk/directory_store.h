@@ -31,6 +31,7 @@ class DirectoryStore final : public repo::BlobStore {
   base::Result<repo::BlobView> map(const std::string& name) override;
   base::Result<std::vector<repo::BlobInfo>> list(const std::string& folder) override;
   base::Result<void> remove(const std::string& name) override;
+  base::Result<void> keep(const std::string& name) override;
   base::Result<void> barrier() override;
   base::Result<std::unique_ptr<repo::StoreSession>> open_session(repo::SessionKind kind) override;
   base::Result<std::vector<repo::SessionInfo>> sessions() override;
@@ -50,6 +51,8 @@ class DirectoryStore final : public repo::BlobStore {
   base::Result<Incoming> make_incoming(unsigned mode);
   /// Writes and syncs a file of incoming/.
   base::Result<Incoming> write_incoming(std::string_view bytes);
+  /// An object came or went: its directory, and those above, which anybody may have made.
+  void note_change(const std::string& name);
   base::Result<void> make_parent(const std::string& name);
   std::unexpected<base::Error> failed(const char* tried, const std::string& name,
                                       int error_number) const;

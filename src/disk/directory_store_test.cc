@@ -65,6 +65,49 @@ TEST(DirectoryStore, WhatIsBeingWrittenIsNotListed) {
   EXPECT_TRUE(std::filesystem::is_empty(directory.path() + "/repo/incoming"));
 }
 
+TEST(DirectoryStore, ABarrierCoversTheFoldersThatAnotherWriterMayHaveMade) {
+  const testkit::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/repo";
+  auto store = disk::DirectoryStore::create(path);
+  ASSERT_TRUE(store);
+  ASSERT_TRUE((*store)->barrier());
+  // What cannot be synced shows whether it is.
+  std::filesystem::rename(path + "/packs", path + "/elsewhere");
+  std::ofstream(path + "/packs") << "no directory";
+  EXPECT_FALSE((*store)->barrier());
+}
+
+TEST(DirectoryStore, ABarrierThatFailedForgetsNothing) {
+  const testkit::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/repo";
+  auto store = disk::DirectoryStore::create(path);
+  ASSERT_TRUE(store);
+  ASSERT_TRUE((*store)->barrier());
+  ASSERT_TRUE((*store)->put("packs/ab/abcd", "x"));
+  std::filesystem::rename(path + "/packs/ab", path + "/packs/cd");
+  std::ofstream(path + "/packs/ab") << "no directory";
+  EXPECT_FALSE((*store)->barrier());
+  EXPECT_FALSE((*store)->barrier()) << "what the first did not sync is forgotten";
+  std::filesystem::remove(path + "/packs/ab");
+  EXPECT_TRUE((*store)->barrier());
+  // Nor is what somebody else put, and we build upon.
+  ASSERT_TRUE((*store)->keep("packs/cd/abcd"));
+  std::filesystem::rename(path + "/packs/cd", path + "/packs/ef");
+  std::ofstream(path + "/packs/cd") << "no directory";
+  EXPECT_FALSE((*store)->barrier());
+}
+
+TEST(DirectoryStore, AFifoUnderAnObjectsNameIsNotWaitedFor) {
+  const testkit::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/repo";
+  auto store = disk::DirectoryStore::create(path);
+  ASSERT_TRUE(store);
+  ASSERT_EQ(mkfifo((path + "/config").c_str(), 0600), 0);
+  const auto config = (*store)->get("config", 100);
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().kind, base::ErrorKind::kCorrupt);
+}
+
 std::unique_ptr<disk::DirectoryStore> store_in(const testkit::TemporaryDirectory& directory) {
   auto store = disk::DirectoryStore::create(directory.path() + "/repo");
   if (!store) ADD_FAILURE() << store.error().message;

@@ -1,6 +1,7 @@
 // A repository as a whole, over the store in memory: what was committed comes back, whatever fails.
 #include "repo/repository.h"
 
+#include <algorithm>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -9,6 +10,7 @@
 #include "repo/writer_session.h"
 #include "testkit/failing_store.h"
 #include "testkit/memory_store.h"
+#include "testkit/watched_store.h"
 
 namespace {
 
@@ -194,6 +196,18 @@ TEST(Repository, AnInterruptedSessionsPacksAreUsedByTheNext) {
   }
   const auto left = store.list("packs").value();
   ASSERT_FALSE(left.empty());
+  {
+    std::vector<std::string> done;
+    testkit::WatchedStore watched(store, [&](const std::string& operation) {
+      done.push_back(operation.substr(0, operation.find('/')));
+    });
+    ASSERT_TRUE(repo::WriterSession::begin(*open(watched)));
+    EXPECT_EQ(std::ranges::count(done, "put packs"), 0) << "what is stored is not stored again";
+    EXPECT_EQ(std::ranges::count(done, "keep packs"), static_cast<ptrdiff_t>(left.size()));
+    EXPECT_LT(std::ranges::find(done, "barrier"), std::ranges::find(done, "put indexes"));
+  }
+  // That session committed nothing, and the next need not take them up again.
+  EXPECT_TRUE(repo::IndexSet::load(store)->unknown_packs().empty());
   ASSERT_TRUE(write_set(*repository, 1, 100));
   EXPECT_EQ(store.list("packs").value(), left) << "nothing was stored again";
   expect_whole(*repository, 100);

@@ -33,6 +33,11 @@ base::Result<std::unique_ptr<WriterSession>> WriterSession::begin(Repository& re
   for (const BlobInfo& object : session->indexes_.unknown_packs()) {
     if (auto taken = session->take_up(object); !taken) return std::unexpected(taken.error());
   }
+  if (!session->packs_.empty()) {
+    // At once, so that the next one need not, whatever becomes of us.
+    if (auto synced = repository.store().barrier(); !synced) return std::unexpected(synced.error());
+    if (auto written = session->write_index(); !written) return std::unexpected(written.error());
+  }
   return session;
 }
 
@@ -59,17 +64,15 @@ WriterSession::~WriterSession() {
 
 base::Result<void> WriterSession::take_up(const BlobInfo& object) {
   const auto name = name_of_object(object.name);
-  if (object.size > format::kPackLargest) return {};
-  std::string bytes(object.size, '\0');
-  if (!repository_.store().get_range(object.name, 0, bytes)) return {};
-  // A pack that a crash tore is garbage, as is one of another key.
-  if (base::blake3(bytes) != name->bytes) return {};
-  auto outline = read_pack_outline(repository_.store(), *name, object.size);
-  const auto header = format::decode_pack_header(
-      std::string_view(bytes).substr(0, std::min(bytes.size(), format::kPackHeaderSize)));
-  if (!outline || !header || header->repository != repository_.config().repository) return {};
-  // Whoever wrote it may have died before its barrier; ours covers what we write.
-  if (auto put = repository_.store().put(object.name, bytes); !put) return put;
+  // A pack that a crash tore is garbage, as is one of another key. What is between a sound
+  // beginning and a sound end was there before the pack had its name, as it is of packs that an
+  // index names.
+  const auto outline = read_pack_outline(repository_.store(), *name, object.size);
+  if (!outline) return {};
+  const auto header = format::decode_pack_header(outline->header);
+  if (!header || header->repository != repository_.config().repository) return {};
+  // Whoever wrote it may have died before its barrier; ours covers it.
+  if (auto kept = repository_.store().keep(object.name); !kept) return kept;
   for (const model::SegmentEntry& segment : outline->segments) {
     for (const model::PackedChunk& chunk : segment.chunks) session_ids_.insert(chunk.id);
   }

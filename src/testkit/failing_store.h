@@ -43,6 +43,10 @@ class FailingStore final : public repo::BlobStore {
     if (fails()) return failure("remove", name);
     return store_.remove(name);
   }
+  base::Result<void> keep(const std::string& name) override {
+    if (fails()) return failure("keep", name);
+    return store_.keep(name);
+  }
   base::Result<void> barrier() override {
     if (fails()) return failure("sync", "everything");
     return store_.barrier();

@@ -62,6 +62,8 @@ class MemoryStore final : public repo::BlobStore {
     change(name, std::nullopt);
     return {};
   }
+  /// All that is there waits for the same barrier.
+  base::Result<void> keep(const std::string&) override { return {}; }
   base::Result<void> barrier() override {
     const std::scoped_lock lock(mutex_);
     unsynced_.clear();

@@ -36,6 +36,7 @@ class UnreadableStore final : public repo::BlobStore {
     return store_.list(folder);
   }
   base::Result<void> remove(const std::string& name) override { return store_.remove(name); }
+  base::Result<void> keep(const std::string& name) override { return store_.keep(name); }
   base::Result<void> barrier() override { return store_.barrier(); }
   base::Result<std::unique_ptr<repo::StoreSession>> open_session(repo::SessionKind kind) override {
     return store_.open_session(kind);

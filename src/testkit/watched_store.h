@@ -46,6 +46,10 @@ class WatchedStore final : public repo::BlobStore {
     watcher_("remove " + name);
     return store_.remove(name);
   }
+  base::Result<void> keep(const std::string& name) override {
+    watcher_("keep " + name);
+    return store_.keep(name);
+  }
   base::Result<void> barrier() override {
     watcher_("barrier");
     return store_.barrier();
