@@ -56,7 +56,8 @@ std::string forecast_in_words(const ports::Forecast& forecast) {
     case ports::Trend::kGrowing:
       break;
   }
-  const std::string out = "use is growing by " + brief(forecast.ports_per_hour) + " ports an hour; ";
+  const std::string out =
+      "use is growing by " + brief(forecast.ports_per_hour) + " ports an hour; ";
   const int64_t least_s = forecast.full_in_s_least.value_or(0);
   const int64_t most_s = forecast.full_in_s_most.value_or(0);
   if (least_s > kFarAway_s) return out + "at that pace they last for more than a month";
