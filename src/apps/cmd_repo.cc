@@ -32,6 +32,9 @@ base::Result<bool> make_key_file(const std::string& path) {
     unlink(path.c_str());  // half a key must not be taken for one the next time
     return base::fail_errno("cannot write the key file " + shown, error);
   }
+  // The repository is worth nothing without it, so its name must not be lost either.
+  if (auto synced = base::sync_parent_directory(path); !synced)
+    return std::unexpected(synced.error());
   return true;
 }
 
