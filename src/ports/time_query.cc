@@ -2,10 +2,10 @@
 
 #include <array>
 #include <ctime>
-#include <optional>
 #include <utility>
 
 #include "base/text.h"
+#include "format/written_time.h"
 
 namespace ports {
 namespace {
@@ -21,129 +21,75 @@ base::Result<std::vector<model::TimeWindow>> refuse(std::string_view text, std::
                         "-10m for ten minutes ago");
 }
 
-// The parts of a written date and time; what was left out is 0.
-struct Written {
-  std::tm date{};
-  int64_t fraction_us = 0;
-  int64_t resolution_us = kSecondUs;  // what the last written digit stands for
-  std::optional<int> offset_s;        // from UTC; nothing = local time
-};
-
-std::optional<int> take_digits(std::string_view& rest, size_t count) {
-  if (rest.size() < count) return std::nullopt;
-  const auto value = base::parse_number<unsigned>(rest.substr(0, count));
-  if (!value) return std::nullopt;
-  rest.remove_prefix(count);
-  return static_cast<int>(*value);
-}
-
-bool take(std::string_view& rest, char expected) {
-  if (rest.empty() || rest.front() != expected) return false;
-  rest.remove_prefix(1);
-  return true;
-}
-
-bool in_range(int value, int low, int high) { return value >= low && value <= high; }
-
-int days_of_month(int year, int month) {
-  constexpr std::array<int, 12> kDays{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-  return month == 2 && leap ? 29 : kDays[static_cast<size_t>(month - 1)];
-}
-
-bool take_date(std::string_view& rest, std::tm& date) {
-  const auto year = take_digits(rest, 4);
-  if (!year || !take(rest, '-')) return false;
-  const auto month = take_digits(rest, 2);
-  if (!month || !in_range(*month, 1, 12) || !take(rest, '-')) return false;
-  const auto day = take_digits(rest, 2);
-  if (!day || !in_range(*day, 1, days_of_month(*year, *month))) return false;
-  date.tm_year = *year - 1900;
-  date.tm_mon = *month - 1;
-  date.tm_mday = *day;
-  return true;
-}
-
-bool take_fraction(std::string_view& rest, Written& out) {
-  if (!take(rest, '.') && !take(rest, ',')) return true;
-  size_t digits = 0;
-  while (digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9') ++digits;
-  if (digits == 0) return false;
-  for (size_t i = 0; i < 6 && i < digits; ++i) {
-    out.resolution_us /= 10;
-    out.fraction_us += (rest[i] - '0') * out.resolution_us;
-  }
-  rest.remove_prefix(digits);
-  return true;
-}
-
-bool take_clock(std::string_view& rest, Written& out) {
-  const auto hour = take_digits(rest, 2);
-  if (!hour || !in_range(*hour, 0, 23) || !take(rest, ':')) return false;
-  const auto minute = take_digits(rest, 2);
-  if (!minute || !in_range(*minute, 0, 59)) return false;
-  out.date.tm_hour = *hour;
-  out.date.tm_min = *minute;
-  if (!take(rest, ':')) {
-    out.resolution_us = 60 * kSecondUs;
-    return true;
-  }
-  const auto second = take_digits(rest, 2);
-  // A leap second is written as 60 and is, to every Linux clock, the next second.
-  if (!second || !in_range(*second, 0, 60)) return false;
-  out.date.tm_sec = *second;
-  return take_fraction(rest, out);
-}
-
-bool take_offset(std::string_view& rest, Written& out) {
-  if (rest.empty()) return true;
-  if (take(rest, 'Z') || take(rest, 'z')) {
-    out.offset_s = 0;
-    return true;
-  }
-  const bool behind = rest.front() == '-';
-  if (!take(rest, '+') && !take(rest, '-')) return false;
-  const auto hours = take_digits(rest, 2);
-  take(rest, ':');
-  const auto minutes = take_digits(rest, 2);
-  if (!hours || !minutes || !in_range(*hours, 0, 23) || !in_range(*minutes, 0, 59)) return false;
-  const int seconds = *hours * 3600 + *minutes * 60;
-  out.offset_s = behind ? -seconds : seconds;
-  return true;
-}
-
-std::optional<Written> read_written(std::string_view text) {
-  Written out;
-  if (!take_date(text, out.date)) return std::nullopt;
-  if (!take(text, 'T') && !take(text, 't') && !take(text, ' ')) return std::nullopt;
-  if (!take_clock(text, out)) return std::nullopt;
-  if (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  if (!take_offset(text, out) || !text.empty()) return std::nullopt;
-  return out;
-}
-
 bool same_fields(const std::tm& left, const std::tm& right) {
   return left.tm_year == right.tm_year && left.tm_mon == right.tm_mon &&
          left.tm_mday == right.tm_mday && left.tm_hour == right.tm_hour &&
-         left.tm_min == right.tm_min && left.tm_sec % 60 == right.tm_sec % 60;
+         left.tm_min == right.tm_min && left.tm_sec == right.tm_sec;
 }
 
-// Every moment whose local reading is this one: none in a skipped hour, two in a repeated one.
-std::vector<int64_t> local_moments(const std::tm& written) {
+// Every moment whose local reading is this one: none in a skipped hour, two in a repeated one. With
+// a zone's name ("CET"), only those at which this machine's clocks show it.
+std::vector<int64_t> local_moments(const std::tm& written, std::string_view zone) {
   std::vector<int64_t> out;
   for (const int daylight_saving : {1, 0}) {
     std::tm fields = written;
     fields.tm_isdst = daylight_saving;
+    fields.tm_wday = -1;  // -1 is a moment too; what mktime leaves as it was says that it failed
     const time_t moment = ::mktime(&fields);
     std::tm back{};
-    if (moment == -1 || ::localtime_r(&moment, &back) == nullptr) continue;
+    if (fields.tm_wday == -1 || ::localtime_r(&moment, &back) == nullptr) continue;
     if (!same_fields(written, back) || (!out.empty() && out.front() == moment)) continue;
+    if (!zone.empty() && !base::equals_ignoring_case(zone, back.tm_zone)) continue;
     out.push_back(moment);
   }
   return out;
 }
 
-model::TimeWindow window_of(int64_t second, const Written& written) {
+std::vector<int64_t> moments_of(const format::WrittenTime& written, const std::tm& date) {
+  std::vector<int64_t> out;
+  if (written.offset_s) {
+    std::tm fields = date;
+    out.push_back(::timegm(&fields) - *written.offset_s);
+  } else {
+    out = local_moments(date, written.zone);
+  }
+  if (written.leap_second) {
+    for (int64_t& moment : out) ++moment;
+  }
+  return out;
+}
+
+// The newest moments, not after now, that a date without year or a time without date can mean.
+std::vector<int64_t> newest_moments(const format::WrittenTime& written, int64_t now_us) {
+  const time_t now_s = now_us / kSecondUs + written.offset_s.value_or(0);
+  std::tm today{};
+  const bool known = written.offset_s ? ::gmtime_r(&now_s, &today) != nullptr
+                                      : ::localtime_r(&now_s, &today) != nullptr;
+  if (!known) return {};
+  constexpr int kYearsToLeap = 8;  // 29 February may be that long ago
+  for (int back = 0; back <= kYearsToLeap; ++back) {
+    std::tm date = written.fields;
+    date.tm_year = today.tm_year - (written.has_date ? back : 0);
+    if (!written.has_date) {
+      std::tm day = today;
+      day.tm_mday -= back;
+      day.tm_hour = 12;
+      ::timegm(&day);  // only carries over into month and year
+      date.tm_year = day.tm_year;
+      date.tm_mon = day.tm_mon;
+      date.tm_mday = day.tm_mday;
+    }
+    std::tm carried = date;
+    ::timegm(&carried);
+    if (carried.tm_mday != date.tm_mday) continue;  // 29 February of a common year
+    auto found = moments_of(written, date);
+    std::erase_if(found, [now_us](int64_t moment) { return moment > now_us / kSecondUs; });
+    if (!found.empty()) return found;
+  }
+  return {};
+}
+
+model::TimeWindow window_of(int64_t second, const format::WrittenTime& written) {
   const int64_t start = second * kSecondUs + written.fraction_us;
   const int64_t slack = written.resolution_us == kSecondUs  ? kSecondUs
                         : written.resolution_us > kSecondUs ? 0
@@ -173,14 +119,21 @@ base::Result<std::vector<model::TimeWindow>> parse_time(std::string_view text, i
     return std::vector<model::TimeWindow>{{now_us - kSecondUs, now_us + kSecondUs}};
   }
   if (text.front() == '-') return parse_relative(text, now_us);
-  const auto written = read_written(text);
-  if (!written) return refuse(text, "no date and time was found in it");
-  if (written->offset_s) {
-    std::tm fields = written->date;
-    return std::vector<model::TimeWindow>{
-        window_of(::timegm(&fields) - *written->offset_s, *written)};
+  const auto written = format::read_written_time(text);
+  if (!written) return refuse(text, written.error().message);
+  std::vector<int64_t> moments;
+  if (written->epoch_s) {
+    moments.push_back(*written->epoch_s);
+  } else if (written->has_year) {
+    moments = moments_of(*written, written->fields);
+  } else {
+    moments = newest_moments(*written, now_us);
   }
-  const auto moments = local_moments(written->date);
+  if (moments.empty() && !written->zone.empty()) {
+    return refuse(text, "the zone \"" + base::escape_for_terminal(written->zone) +
+                            "\" is not what this machine's clocks show then; write UTC or an "
+                            "offset such as +01:00");
+  }
   if (moments.empty()) {
     return refuse(text, "this machine's time zone skips it (the clocks went forward)");
   }

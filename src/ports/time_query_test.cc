@@ -39,6 +39,51 @@ TEST_F(TimeQuery, OffsetAndLocalTimeNameTheSameMoment) {
             windows("2026-11-22T12:03:11Z")[0].from_us);
 }
 
+TEST_F(TimeQuery, TakesWhatLogsWrite) {
+  const int64_t now_us = 1795418400 * kSecondUs;  // 2026-11-23 07:20:00 UTC
+  const int64_t expected = windows("2026-11-23T07:17:59Z")[0].from_us;
+  for (const std::string_view text :
+       {"2026-11-23 07:17:59 UTC", "2026-11-23  07:17:59 GMT", "23/Nov/2026:07:17:59 +0000",
+        "[23/Nov/2026:07:17:59 +0000]", "2026/11/23 08:17:59", "2026-11-23 08:17:59 CET",
+        "Nov 23 08:17:59", "Mon Nov 23 07:17:59 UTC 2026", "Mon, 23 Nov 2026 07:17:59 +0000",
+        "20261123T071759Z", "1795418279", "08:17:59", "07:17:59Z"}) {
+    const auto found = windows(text, now_us);
+    ASSERT_EQ(found.size(), 1U) << text;
+    EXPECT_EQ(found[0].from_us, expected) << text;
+  }
+  EXPECT_EQ(windows("1795418279.892")[0].from_us, windows("2026-11-23T07:17:59.892Z")[0].from_us);
+}
+
+TEST_F(TimeQuery, WhatIsLeftOutIsNeverInTheFuture) {
+  const int64_t now_us = 1795418400 * kSecondUs;
+  EXPECT_EQ(windows("Nov 23 08:20:01", now_us)[0], windows("2025-11-23 08:20:01")[0]);
+  EXPECT_EQ(windows("Feb 29 08:00:00", now_us)[0], windows("2024-02-29 08:00:00")[0]);
+  EXPECT_EQ(windows("08:20:01", now_us)[0], windows("2026-11-22 08:20:01")[0]);
+}
+
+TEST_F(TimeQuery, AZonesNameTellsTheRepeatedHourApart) {
+  EXPECT_EQ(windows("2026-10-25 02:30:00 CEST")[0], windows("2026-10-25T00:30:00Z")[0]);
+  EXPECT_EQ(windows("2026-10-25 02:30:00 CET")[0], windows("2026-10-25T01:30:00Z")[0]);
+  const auto other = ports::parse_time("2026-11-23 07:17:59 PST", 0);
+  ASSERT_FALSE(other);
+  EXPECT_NE(other.error().message.find("the zone \"PST\""), std::string::npos);
+}
+
+TEST_F(TimeQuery, ALeapSecondIsTheNextAndTheSecondBefore1970Exists) {
+  EXPECT_EQ(windows("2026-11-23 07:17:60")[0], windows("2026-11-23 07:18:00")[0]);
+  EXPECT_EQ(windows("1970-01-01 00:59:59")[0].from_us, -2 * kSecondUs);
+}
+
+TEST_F(TimeQuery, WhatDoesNotExistIsSaid) {
+  const auto why = [](std::string_view text) {
+    const auto parsed = ports::parse_time(text, 0);
+    return parsed ? std::string("taken") : parsed.error().message;
+  };
+  EXPECT_NE(why("2026-11-31 00:00:00").find("that month has no day 31"), std::string::npos);
+  EXPECT_NE(why("2026-11-23 25:00:00").find("there is no hour 25"), std::string::npos);
+  EXPECT_NE(why("2026-13-01 00:00:00").find("there is no month 13"), std::string::npos);
+}
+
 TEST_F(TimeQuery, AFractionNarrowsTheWindow) {
   const auto found = windows("1970-01-01T00:00:01.25Z");
   EXPECT_EQ(found[0].from_us, 1'250'000 - 10'000);
