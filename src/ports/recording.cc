@@ -141,8 +141,9 @@ void Recording::begin_anew(std::string kind) {
 base::Result<void> Recording::write(bool drained) {
   unwritten_.push_back(recorder_->flush(drained));
   unwritten_.back().policy = policy_;
-  unwritten_rows_ += rows_of(unwritten_.back());
+  // Told before this batch is tried: what waits then is what could not be written.
   if (listener_) listener_(unwritten_.back(), *recorder_);
+  unwritten_rows_ += rows_of(unwritten_.back());
   while (!unwritten_.empty()) {
     const TimelineBatch& batch = unwritten_.front();
     if (auto written = parts_.store.write(batch); !written) {

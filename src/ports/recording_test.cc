@@ -218,6 +218,24 @@ TEST_F(RecordingTest, KeepsWhatAFullDiskRefusesAndWritesItLater) {
   EXPECT_EQ(recording_.totals().rows_dropped, 0U);
 }
 
+TEST_F(RecordingTest, RowsOnTheirWayToAStoreThatTakesThemAreNotToldAsWaiting) {
+  ASSERT_TRUE(recording_.begin());
+  std::vector<size_t> told;
+  recording_.on_batch([&](const ports::TimelineBatch&, const ports::Recorder&) {
+    told.push_back(recording_.unwritten_rows());
+  });
+  for (uint64_t cookie = 1; cookie <= 2; ++cookie) {
+    store_.full = cookie == 2;
+    connection(cookie, 56744);
+    pass(2);
+    EXPECT_EQ(recording_.step().has_value(), cookie == 1);
+  }
+  store_.full = false;
+  pass(2);
+  ASSERT_TRUE(recording_.step());
+  EXPECT_EQ(told, (std::vector<size_t>{0, 0, 1}));
+}
+
 TEST_F(RecordingTest, WhatNoLongerFitsInMemoryIsAGapAndNoSocketStaysOpenForEver) {
   auto recording = make({.retention = {}, .unwritten_rows_max = 2});
   sockets_.listen(model::Protocol::kTcp, "0.0.0.0:22");
