@@ -93,8 +93,8 @@ class BlobStore {
   virtual base::Result<std::vector<BlobInfo>> list(const std::string& folder) = 0;
   /// None there is success.
   virtual base::Result<void> remove(const std::string& name) = 0;
-  /// What somebody else put may wait for a barrier that never comes: the next one of ours covers it,
-  /// as if we had put it again.
+  /// What somebody else put may wait for a barrier that never comes: the next one of ours covers
+  /// it, as if we had put it again.
   virtual base::Result<void> keep(const std::string& name) = 0;
   /// Returns when every put() that returned before would survive a power failure. After an error
   /// nothing is known of them: write again, from the source.
