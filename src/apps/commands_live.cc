@@ -19,7 +19,7 @@ Run define_explain(CLI::App& app) {
                "1744, 1744/tcp, :1744, 10.0.0.5:56744, ssh, 1743-1844, \"56744 TCP 2024\"")
       ->expected(1, -1)
       ->required();
-  app.add_option("--at", options->at, "Also who held it then: a log's time, RFC 3339, or -10m")
+  app.add_option("--at", options->at, "Also who held it then: a time as logs write it, or -10m")
       ->type_name("TIME");
   app.add_flag("--markdown", options->markdown, "Print the page as Markdown");
   app.add_flag("--verify", options->verify, "Compare the holder's file with its package's sum");
@@ -98,7 +98,7 @@ Run define_who(CLI::App& app) {
                "[ADDRESS:]PORT, a range or a service name; several ask for each")
       ->expected(1, -1)
       ->required();
-  app.add_option("--at", options->at, "Who held it then: a log's time, RFC 3339, or -10m")
+  app.add_option("--at", options->at, "Who held it then: a time as logs write it, or -10m")
       ->type_name("TIME");
   app.add_option("--peer", options->peer, "Only connections with ADDRESS, or ADDRESS:PORT")
       ->type_name("PEER");

@@ -109,8 +109,10 @@ void AlertEngine::take(const TimelineBatch& batch, const ProcessLookup& process)
   for (const model::RecordedProcess& changed : batch.processes) fine_talk_.erase(changed.id);
   for (const model::RecordedSocket& row : batch.opened) take_row(row, true, process);
   for (const model::RecordedSocket& row : batch.closed) {
-    // It is still open, as another's: that row is judged.
-    if (row.owner_reason != model::kHandedOn) take_row(row, false, process);
+    // It is still open, as another's: that row is judged. And what ended with an earlier boot of
+    // this machine was judged then.
+    if (row.owner_reason == model::kHandedOn || row.boot != batch.boot) continue;
+    take_row(row, false, process);
   }
   for (const auto& [address, scan] : scans_now_) tell_scan(scan);
   scans_now_.clear();

@@ -185,6 +185,21 @@ TEST_F(Alerts, RemembersWhatWasToldAcrossARestart) {
   EXPECT_EQ(take({listener("*:4445", 1)}).size(), 1U);
 }
 
+// After the machine was started again the recorder closes what its last one had left open.
+TEST_F(Alerts, WhatEndedWithAnEarlierBootIsNotToldAgain) {
+  for (const bool earlier : {true, false}) {
+    now_us += kSecondUs;
+    TimelineBatch batch = testkit::batch(now_us);
+    batch.boot = 2;
+    auto ended = listener("0.0.0.0:4444", 0);
+    ended.boot = earlier ? 1 : 2;
+    ended.opened_us = ended.closed_us.emplace(kWallUs + now_us);
+    ended.closed_boot_us = ended.opened_boot_us;
+    batch.closed.push_back(ended);
+    EXPECT_EQ(take(batch).size(), earlier ? 0U : 1U);
+  }
+}
+
 TEST_F(Alerts, TellsFactsOfOneProgramTogether) {
   program(1, "/tmp/nc");
   const Alert alert =

@@ -112,7 +112,9 @@ std::string asked_in_words(const PastAnswer& answer) {
 
 std::string time_in_words(const PastAnswer& answer) {
   const auto parts = each_in_words(answer.question.windows, [](const model::TimeWindow& window) {
-    return between_in_words(window, 0);
+    // Less than was asked about must not be denied: where a window does not begin with a second,
+    // its fractions are shown.
+    return between_in_words(window, window.from_us % 1'000'000 == 0 ? 0 : 3);
   });
   return listed(parts, "or");
 }
