@@ -1,5 +1,6 @@
 // What an index says is never believed beyond "look there": whatever is wrong with it, what the
 // packs have is read, and no writer counts on what they have not.
+#include <algorithm>
 #include <functional>
 #include <random>
 
@@ -137,7 +138,12 @@ TEST_F(IndexDamage, AnIndexThatWasWrongBeforeItWasHashedIsReadPastAndToldAndMend
       [](auto& entries) { entries[5].offset ^= 64; },
       [](auto& entries) { entries[5].ordinal ^= 1; },
       [](auto& entries) { entries[5].stored ^= 1; },
-      [](auto& entries) { std::swap(entries[0].ordinal, entries[1].ordinal); },
+      [](auto& entries) {
+        const auto other = std::ranges::find_if(
+            entries, [&](const auto& one) { return one.ordinal != entries[0].ordinal; });
+        ASSERT_NE(other, entries.end());
+        std::swap(entries[0].ordinal, other->ordinal);
+      },
   });
   for (const auto& change : changes) {
     make_wrong(change);
